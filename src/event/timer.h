@@ -24,13 +24,14 @@ enum {
     FA__WHEEL_TICK_SHIFT = 4, /* a tick is 16 ms: timers are late by up to that */
     FA__WHEEL_BITS = 6,
     FA__WHEEL_SLOTS = 1 << FA__WHEEL_BITS,
-    FA__WHEEL_LEVELS = 4, /* 16 ms * 64^4 = 3 days; later deadlines are filed there anew */
+    FA__WHEEL_LEVELS =
+        4, /* 16 ms * 64^4 = 3 days; later deadlines are filed there anew */
 };
 
 typedef struct fa__timer_wheel {
     fa__timer slots[FA__WHEEL_LEVELS][FA__WHEEL_SLOTS]; /* list heads */
-    uint64_t occupied[FA__WHEEL_LEVELS];                /* a bit a slot that may be filled */
-    uint64_t tick;                                      /* ticks up to here have run */
+    uint64_t occupied[FA__WHEEL_LEVELS]; /* a bit a slot that may be filled */
+    uint64_t tick;                       /* ticks up to here have run */
 } fa__timer_wheel;
 
 void fa__timer_wheel_init(fa__timer_wheel *wheel, fa__msec now);

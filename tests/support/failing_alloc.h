@@ -22,7 +22,8 @@ static void *failing_resize(void *ctx, void *p, size_t n)
     void *res;
 
     ++f->calls;
-    if (f->fail_at != 0 && (f->calls == f->fail_at || (f->fail_on && f->calls > f->fail_at)))
+    if (f->fail_at != 0 &&
+        (f->calls == f->fail_at || (f->fail_on && f->calls > f->fail_at)))
         return NULL;
     res = realloc(p, n);
     if (p == NULL && res != NULL)
