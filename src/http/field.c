@@ -1,0 +1,114 @@
+#include "http/field.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+/* tchar (RFC 9110, 5.6.2), a bit a byte. */
+static const uint32_t tchars[8] = {
+    0x00000000, /* controls */
+    0x03ff6cfa, /* ! # $ % & ' * + - . 0-9 */
+    0xc7fffffe, /* A-Z ^ _ */
+    0x57ffffff, /* ` a-z | ~ */
+};
+
+bool fa__token_valid(fa_slice v)
+{
+    for (size_t i = 0; i < v.len; ++i) {
+        unsigned char c = (unsigned char)v.p[i];
+
+        if ((tchars[c >> 5] >> (c & 31) & 1) == 0)
+            return false;
+    }
+    return v.len > 0;
+}
+
+static bool is_forbidden(char c)
+{
+    return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+bool fa__field_value_valid(fa_slice v)
+{
+    size_t i = 0;
+
+#if defined(__SSE2__)
+    for (; v.len - i >= 16; i += 16) {
+        __m128i c = _mm_loadu_si128((const __m128i *)(const void *)(v.p + i));
+        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(c, _mm_set1_epi8(0x1f)), c);
+        __m128i tab = _mm_cmpeq_epi8(c, _mm_set1_epi8('\t'));
+        __m128i del = _mm_cmpeq_epi8(c, _mm_set1_epi8(0x7f));
+
+        if (_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del)) != 0)
+            return false;
+    }
+#endif
+    for (; i < v.len; ++i)
+        if (is_forbidden(v.p[i]))
+            return false;
+    return true;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+fa_slice fa__trim(fa_slice v)
+{
+    while (v.len > 0 && is_space(v.p[0])) {
+        ++v.p;
+        --v.len;
+    }
+    while (v.len > 0 && is_space(v.p[v.len - 1]))
+        --v.len;
+    return v;
+}
+
+/* Where the element at the start of `v` ends: at a comma outside quotes, or at the
+   end. A quoted-string that is never closed takes the rest. */
+static size_t element_length(fa_slice v)
+{
+    bool quoted = false;
+    size_t i;
+
+    for (i = 0; i < v.len; ++i) {
+        if (v.p[i] == '"')
+            quoted = !quoted;
+        else if (quoted && v.p[i] == '\\' && i + 1 < v.len)
+            ++i; /* quoted-pair */
+        else if (!quoted && v.p[i] == ',')
+            break;
+    }
+    return i;
+}
+
+bool fa__list_next(fa_slice *rest, fa_slice *item)
+{
+    fa_slice v = *rest;
+
+    while (v.len > 0) {
+        size_t n = element_length(v);
+        fa_slice element = fa__trim((fa_slice){v.p, n});
+        size_t used = n < v.len ? n + 1 : n;
+
+        v.p += used;
+        v.len -= used;
+        if (element.len > 0) {
+            *rest = v;
+            *item = element;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool fa__list_has(fa_slice list, fa_slice token)
+{
+    fa_slice item;
+
+    while (fa__list_next(&list, &item))
+        if (fa__equal_nocase(item, token))
+            return true;
+    return false;
+}

@@ -1,0 +1,28 @@
+/* Field names and values (RFC 9110, section 5). */
+#ifndef FA_HTTP_FIELD_H
+#define FA_HTTP_FIELD_H
+
+#include <fasterapi/slice.h>
+
+#include "base/ascii.h"
+
+/* token = 1*tchar (RFC 9110, 5.6.2): methods and field names. */
+bool fa__token_valid(fa_slice v);
+
+/* No control character but HTAB (RFC 9110, 5.5): no CR, LF or NUL with which a value
+   could end its line. White space around it and the empty value are valid. */
+bool fa__field_value_valid(fa_slice v);
+
+/* Without SP and HTAB at either end (RFC 9110, 5.6.3). Borrowed from `v`. */
+fa_slice fa__trim(fa_slice v);
+
+/* Takes the next element off a comma-separated list (RFC 9110, 5.6.1): `*item`
+   without white space around it, `*rest` what follows. Empty elements are skipped;
+   commas within a quoted-string (5.6.4) do not separate. Begin with `*rest` the
+   whole value. False at the end, and then both are as before the call. */
+bool fa__list_next(fa_slice *rest, fa_slice *item);
+
+/* One element of the list is `token` but for case, as in Connection and TE. */
+bool fa__list_has(fa_slice list, fa_slice token);
+
+#endif
