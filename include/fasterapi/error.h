@@ -39,6 +39,7 @@ enum {
     FA_ERR_BODY_TOO_LARGE = -118,    /* 413 */
     FA_ERR_EXPECTATION = -119,       /* other than 100-continue: 417 */
     FA_ERR_TIMEOUT = -120,           /* the request took too long to arrive: 408 */
+    FA_ERR_STATUS_LINE = -121,       /* not a status-line of RFC 9112, 4 */
 
     /* routes */
     FA_ERR_ROUTE_SYNTAX = -200,    /* malformed pattern */
