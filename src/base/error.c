@@ -32,6 +32,7 @@ const char *fa_strerror(int error)
     case FA_ERR_BODY_TOO_LARGE: return "request body too large";
     case FA_ERR_EXPECTATION: return "unsupported expectation";
     case FA_ERR_TIMEOUT: return "the request took too long to arrive";
+    case FA_ERR_STATUS_LINE: return "malformed status line";
     case FA_ERR_ROUTE_SYNTAX: return "malformed route pattern";
     case FA_ERR_ROUTE_CONVERTOR: return "unknown path convertor";
     case FA_ERR_ROUTE_PARAMETER: return "repeated or too many path parameters";
