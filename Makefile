@@ -1,0 +1,69 @@
+# The front door. `make` lists what there is; each target does its own set-up.
+.DEFAULT_GOAL := help
+.PHONY: help setup build challenge test test-fast asan tsan fuzz bench bench-load \
+	format lint install clean
+
+SECONDS_EACH ?= 30
+PREFIX ?= /usr/local
+MESON = meson
+
+help: ## this list
+	@echo 'FasterAPI: make TARGET'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
+		while IFS="$$(printf '\t')" read -r name text; do \
+			printf '  %-12s %s\n' "$$name" "$$text"; done
+
+setup: ## install everything that any target here needs
+	tools/setup all
+
+build: ## library, programs and benchmarks, optimised, in build-release
+	@tools/setup build
+	@ninja -C "$$(tools/configure release)"
+
+challenge: ## the one-million-request challenge against the server in C; ends in a verdict
+	@tools/setup build
+	@echo '== build'
+	@ninja -C "$$(tools/configure release)" --quiet
+	@tools/challenge
+
+test: ## everything CI runs: all tests on all builds, fuzz smoke, lints (about 20 minutes)
+	@tools/test all
+
+test-fast: ## unit tests (gcc) and the Python suites on that build
+	@tools/test fast
+
+asan: ## unit tests and Python suites under the address and UB sanitizers
+	@tools/test asan python
+
+tsan: ## unit and threaded server tests under the thread sanitizer
+	@tools/test tsan
+
+fuzz: ## each fuzzer for SECONDS_EACH seconds (default 30), two at a time
+	@tools/setup test
+	@ninja -C "$$(tools/configure fuzz)" --quiet
+	@tools/fuzz --seconds $(SECONDS_EACH)
+
+bench: ## micro benchmarks: ns per operation; MICRO='--filter json' selects
+	@tools/setup build
+	@ninja -C "$$(tools/configure release)" --quiet bench/micro
+	@build-release/bench/micro $(MICRO)
+
+bench-load: ## CPU per request beside the kernel's floor and nginx (needs wrk)
+	@tools/setup bench
+	@ninja -C "$$(tools/configure release)" --quiet
+	@python3 bench/load/run.py $(LOAD)
+
+format: ## clang-format all C files in place
+	@tools/setup test
+	@tools/check_format --fix
+
+lint: ## layers, headers, sizes, words, formatting
+	@tools/setup test
+	@tools/test lint
+
+install: build ## install under PREFIX (default /usr/local); DESTDIR is respected
+	@$(MESON) configure build-release --prefix "$(PREFIX)"
+	@$(MESON) install -C build-release
+
+clean: ## remove the build directories and the tests' Python environment
+	rm -rf build-release build-dev build-clang build-asan build-tsan build-fuzz .venv
