@@ -20,11 +20,11 @@ build: ## library, programs and benchmarks, optimised, in build-release
 	@tools/setup build
 	@ninja -C "$$(tools/configure release)"
 
-challenge: ## the one-million-request challenge against the server in C; ends in a verdict
+challenge: ## one million requests against the server in C; CHALLENGE=... goes to the client
 	@tools/setup build
 	@echo '== build'
 	@ninja -C "$$(tools/configure release)" --quiet
-	@tools/challenge
+	@tools/challenge $(CHALLENGE)
 
 test: ## everything CI runs: all tests on all builds, fuzz smoke, lints (about 20 minutes)
 	@tools/test all
