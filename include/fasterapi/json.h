@@ -36,8 +36,8 @@ typedef struct fa_json_reader_options {
        string takes no more than its length in the text. */
     fa_arena *arena;
     /* Used in the place of `arena` when that is NULL. As many bytes as the text
-       has are enough for its strings; 256 more an open object for
-       report_duplicates, and 128 a key above the eighth. */
+       has, and 16 more a string, are enough for strings; report_duplicates takes up
+       to 256 an open object, and 256 a key of objects with more than eight. */
     void *scratch;
     size_t scratch_bytes;
     /* Arrays and objects open at the same time; 0: FA_JSON_DEPTH_DEFAULT; at most
@@ -191,8 +191,8 @@ FA_API size_t fa_json_position(const fa_json_reader *r);
  */
 FA_API fa_slice fa_json_path(const fa_json_reader *r, fa_arena *arena);
 
-/** "malformed number at byte 17, in /items/3/price"; `.p` is NULL when there is no
-    memory. */
+/** "malformed JSON number at byte 17, in /items/3/price", control characters of the
+    path replaced by '?'; `.p` is NULL when there is no memory. */
 FA_API fa_slice fa_json_message(const fa_json_reader *r, fa_arena *arena);
 
 /** True when `text` is one JSON value as the strict reader takes it. */
@@ -206,9 +206,9 @@ typedef enum fa_json_nan {
 } fa_json_nan;
 
 typedef struct fa_json_writer_options {
-    fa_arena *arena;               /* where the text grows; NULL: `alloc` */
-    const fa_allocator *alloc;     /* copied; NULL: malloc() */
-    size_t first_bytes;            /* room taken at the first write; 0: 256 */
+    fa_arena *arena;           /* where the text grows; NULL: `alloc` */
+    const fa_allocator *alloc; /* copied; NULL: malloc() */
+    size_t first_bytes;        /* room taken at the first write; 0: 256 */
     fa_json_nan nan;
     bool ensure_ascii; /* \u escapes for all but printable ASCII */
 } fa_json_writer_options;
