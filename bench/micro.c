@@ -197,7 +197,7 @@ static void print_method(const options *o, int core)
 #ifndef NDEBUG
     printf("warning: assertions are on; measure a build made by `make bench`\n\n");
 #endif
-    printf("%-44s %9s %9s %9s %8s %7s\n", "case", "min", "median", "max", "MB/s",
+    printf("%-52s %9s %9s %9s %8s %7s\n", "case", "min", "median", "max", "MB/s",
            "limit");
 }
 
@@ -212,7 +212,7 @@ static void print_result(const options *o, const result *r, bool first)
                r->c->limit_ns, limit_met(r) ? "true" : "false");
         return;
     }
-    printf("%-44s %9.1f %9.1f %9.1f ", r->c->name, r->min_ns, r->median_ns, r->max_ns);
+    printf("%-52s %9.1f %9.1f %9.1f ", r->c->name, r->min_ns, r->median_ns, r->max_ns);
     if (r->mb_per_s > 0)
         printf("%8.0f ", r->mb_per_s);
     else
