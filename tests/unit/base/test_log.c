@@ -184,7 +184,7 @@ static void test_long_messages_are_cut(void **state)
     read_all(fds[0], out, sizeof(out));
     close(fds[0]);
     CHECK_U64(strlen(out), <=, FA__LOG_LINE_MAX);
-    CHECK(strcmp(out + strlen(out) - 8, "xxx...\"}\n" + 1) == 0);
+    CHECK(strcmp(out + strlen(out) - 8, "xx...\"}\n") == 0);
 }
 
 /* SIGPIPE has its default action here: not blocking it would end the test. */
