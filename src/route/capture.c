@@ -164,7 +164,7 @@ static const char *skip_to(const search *s, uint32_t k, const char *at, const ch
     fa_slice literal = s->pattern->literals[k + 1];
     size_t room = (size_t)(s->end - at);
 
-    if (k + 1 == s->pattern->param_count && (size_t)(s->line_feed - low) > literal.len)
+    if (k + 1 == s->pattern->param_count && s->line_feed - low > (ptrdiff_t)literal.len)
         low = s->line_feed - literal.len; /* the literal must reach the end */
     if (room < literal.len) {
         if ((size_t)(s->end - low) < literal.len)
