@@ -5,7 +5,6 @@
 
 SECONDS_EACH ?= 30
 PREFIX ?= /usr/local
-MESON = meson
 
 help: ## this list
 	@echo 'FasterAPI: make TARGET'
@@ -62,8 +61,9 @@ lint: ## layers, headers, sizes, words, formatting
 	@tools/test lint
 
 install: build ## install under PREFIX (default /usr/local); DESTDIR is respected
-	@$(MESON) configure build-release --prefix "$(PREFIX)"
-	@$(MESON) install -C build-release
+	@meson configure build-release --prefix "$(PREFIX)"
+	@meson install -C build-release
+	@[ -n "$(DESTDIR)" ] || ldconfig
 
 clean: ## remove the build directories and the tests' Python environment
 	rm -rf build-release build-dev build-clang build-asan build-tsan build-fuzz .venv
