@@ -27,7 +27,8 @@ static int parse_event(fa_slice *user, int64_t *value, fa_slice body)
 
 static void bench_event(fa__bench *b)
 {
-    static const fa_slice body = {"{\"userId\":\"user_12345\",\"value\":678}", 36};
+    static const char event[] = "{\"userId\":\"user_12345\",\"value\":678}";
+    fa_slice body = {event, sizeof(event) - 1};
     fa_slice user = {NULL, 0};
     int64_t value = 0;
 
@@ -60,15 +61,22 @@ static const char order[] =
 /* Every value read, with the type that it has. */
 static int read_everything(fa_json_reader *r)
 {
-    uint32_t outside = r->depth;
+    bool in_object[16]; /* deep enough for the order */
+    unsigned depth = 0;
     fa_slice v;
-    double number;
+    double number = 0;
     bool truth;
 
     do {
         switch (fa_json_peek(r)) {
-        case FA_JSON_OBJECT: fa_json_enter_object(r); break;
-        case FA_JSON_ARRAY: fa_json_enter_array(r); break;
+        case FA_JSON_OBJECT:
+            in_object[depth++] = true;
+            fa_json_enter_object(r);
+            break;
+        case FA_JSON_ARRAY:
+            in_object[depth++] = false;
+            fa_json_enter_array(r);
+            break;
         case FA_JSON_STRING: fa_json_read_string(&v, r); break;
         case FA_JSON_NUMBER: fa_json_read_double(&number, r); break;
         case FA_JSON_BOOL: fa_json_read_bool(&truth, r); break;
@@ -76,11 +84,13 @@ static int read_everything(fa_json_reader *r)
         case FA_JSON_INVALID: return fa_json_error(r);
         }
         fa__bench_sink(&number);
-        while (r->depth > outside &&
-               !(r->in_object ? fa_json_next_key(&v, r) : fa_json_next_element(r)))
+        while (depth > 0 && !(in_object[depth - 1] ? fa_json_next_key(&v, r)
+                                                   : fa_json_next_element(r))) {
             if (fa_json_error(r) != 0)
                 return fa_json_error(r);
-    } while (r->depth > outside);
+            --depth;
+        }
+    } while (depth > 0);
     return fa_json_end(r);
 }
 

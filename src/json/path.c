@@ -1,4 +1,5 @@
 #include "json/reader.h"
+#include "json/scan.h"
 
 /* What leads from a container to the value inside it that is being read. */
 typedef struct step {
@@ -13,6 +14,16 @@ static void enter(step *steps, fa_json_reader *r)
 
     if ((object ? fa_json_enter_object(r) : fa_json_enter_array(r)) == 0)
         steps[r->depth - 1] = (step){.object = object};
+}
+
+/* The text ends where an element of an array should begin. */
+static bool element_due(const fa_json_reader *r)
+{
+    const char *p = r->end;
+
+    while (fa__json_is_space(p[-1]))
+        --p;
+    return p[-1] == ',' || p[-1] == '[';
 }
 
 /* Reads until an error and returns how many steps lead to it. `in_value`: an error
@@ -35,10 +46,15 @@ static uint32_t walk(step *steps, fa_json_reader *r, bool in_value)
         } else {
             step *s = &steps[r->depth - 1];
 
-            if (s->object ? fa_json_next_key(&s->key, r) : fa_json_next_element(r))
+            if (s->object ? fa_json_next_key(&s->key, r) : fa_json_next_element(r)) {
                 ++s->elements;
-            else if (r->state == FA__JSON_FAILED)
+            } else if (r->state == FA__JSON_FAILED) {
+                if (!s->object && element_due(r)) {
+                    ++s->elements;
+                    return r->depth;
+                }
                 return in_value && s->elements > 0 ? r->depth : r->depth - 1;
+            }
         }
     }
 }

@@ -99,10 +99,15 @@ static inline const char *fa__json_scan(const char *p, const char *end, const ch
 #endif
 
 /* RFC 8259, section 2: ws. */
+static inline bool fa__json_is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 static inline const char *fa__json_skip_space(const char *p, const char *end)
 {
-    while (p < end && (unsigned char)*p <= ' ' &&
-           (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    /* Compact texts pay for one comparison. */
+    while (p < end && (unsigned char)*p <= ' ' && fa__json_is_space(*p))
         ++p;
     return p;
 }
