@@ -34,7 +34,8 @@ int fa__listener_tcp(fa__listener *out, fa_slice host, uint16_t port,
 
 /* Listens on a unix socket at `path`, made with permissions `mode` (0: as umask has
    it), before anybody can connect. A socket file there that nobody listens on any
-   more, as a crash leaves it, is replaced; anything else there is EADDRINUSE.
+   more, as a crash leaves it, is replaced; anything else there is EADDRINUSE. (Whether
+   anybody listens is found out by connecting: a living server sees that come and go.)
 
    Returns 0; FA_ERR_INVALID when `path` is empty, too long for the system or contains
    NUL; or FA_ERR_SYSTEM. */

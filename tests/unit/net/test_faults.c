@@ -1,0 +1,228 @@
+/* System calls that fail in ways a real socket shows too seldom: the linker sends
+   them through the functions here (-Wl,--wrap). */
+#include "check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/listener.h"
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+ssize_t __real_recv(int fd, void *p, size_t n, int flags);
+ssize_t __wrap_recv(int fd, void *p, size_t n, int flags);
+ssize_t __real_send(int fd, const void *p, size_t n, int flags);
+ssize_t __wrap_send(int fd, const void *p, size_t n, int flags);
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __real_listen(int fd, int backlog);
+int __wrap_listen(int fd, int backlog);
+
+/* The next `count` wrapped calls fail with `error`. */
+static struct {
+    int error, count;
+    int calls;
+    int closes;  /* not counted in `calls`, and really done */
+    size_t most; /* bytes that one send takes; 0: no bound */
+} faults;
+
+static void fail_next(int count, int error)
+{
+    faults.error = error;
+    faults.count = count;
+    faults.calls = 0;
+    faults.closes = 0;
+    faults.most = 0;
+}
+
+static bool fails(void)
+{
+    ++faults.calls;
+    if (faults.count == 0)
+        return false;
+    --faults.count;
+    errno = faults.error;
+    return true;
+}
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+    return fails() ? -1 : __real_accept4(fd, address, length, flags);
+}
+
+ssize_t __wrap_recv(int fd, void *p, size_t n, int flags)
+{
+    return fails() ? -1 : __real_recv(fd, p, n, flags);
+}
+
+ssize_t __wrap_send(int fd, const void *p, size_t n, int flags)
+{
+    if (faults.most != 0 && n > faults.most)
+        n = faults.most;
+    return fails() ? -1 : __real_send(fd, p, n, flags);
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    struct msghdr first = *message;
+
+    if (faults.most != 0)
+        first.msg_iovlen = 1;
+    return fails() ? -1 : __real_sendmsg(fd, &first, flags);
+}
+
+int __wrap_close(int fd)
+{
+    ++faults.closes;
+    (void)__real_close(fd);
+    errno = EINTR; /* Linux has closed it all the same */
+    return -1;
+}
+
+int __wrap_listen(int fd, int backlog)
+{
+    return fails() ? -1 : __real_listen(fd, backlog);
+}
+
+static void test_interrupted(void **state)
+{
+    struct iovec vector;
+    char out[2] = {'a', 'b'}, in[8];
+    int fds[2];
+
+    (void)state;
+    fail_next(0, 0);
+    CHECK_INT(fa__stream_pair(fds), ==, 0);
+    fail_next(3, EINTR);
+    CHECK_INT(fa__stream_write(fds[0], out, 2), ==, 2);
+    CHECK_INT(faults.calls, ==, 4);
+    vector = (struct iovec){out, 2};
+    fail_next(3, EINTR);
+    CHECK_INT(fa__stream_writev(fds[0], &vector, 1), ==, 2);
+    CHECK_INT(faults.calls, ==, 4);
+    fail_next(3, EINTR);
+    CHECK_INT(fa__stream_read(fds[1], in, sizeof(in)), ==, 4);
+    CHECK_INT(faults.calls, ==, 4);
+    /* close() is never repeated: the number may be somebody else's by then. */
+    fail_next(0, 0);
+    fa__stream_close(fds[0]);
+    CHECK_INT(faults.closes, ==, 1);
+    fa__stream_close(fds[1]);
+}
+
+static void test_short_writes(void **state)
+{
+    struct iovec vectors[2];
+    char one[] = "one", two[] = "two", in[8];
+    int fds[2];
+
+    (void)state;
+    fail_next(0, 0);
+    CHECK_INT(fa__stream_pair(fds), ==, 0);
+    faults.most = 3;
+    CHECK_INT(fa__stream_write(fds[0], "abcdef", 6), ==, 3);
+    CHECK_INT(fa__stream_read(fds[1], in, sizeof(in)), ==, 3);
+    vectors[0] = (struct iovec){one, 3};
+    vectors[1] = (struct iovec){two, 3};
+    CHECK_INT(fa__stream_writev(fds[0], vectors, 2), ==, 3);
+    CHECK_INT(fa__stream_read(fds[1], in, sizeof(in)), ==, 3);
+    CHECK(memcmp(in, "one", 3) == 0);
+    fa__stream_close(fds[0]);
+    fa__stream_close(fds[1]);
+}
+
+static void test_stream_errors(void **state)
+{
+    static const struct {
+        int error, rv;
+    } cases[] = {
+        {EAGAIN, FA__ERR_WOULD_BLOCK}, {ECONNRESET, FA_ERR_CLOSED},
+        {EPIPE, FA_ERR_CLOSED},        {ETIMEDOUT, FA_ERR_CLOSED},
+        {EHOSTUNREACH, FA_ERR_CLOSED}, {ENOMEM, FA_ERR_NOMEM},
+        {ENOBUFS, FA_ERR_NOMEM},       {EIO, FA_ERR_SYSTEM},
+    };
+    char byte = 'x';
+    struct iovec vector = {&byte, 1};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); ++i) {
+        fail_next(3, cases[i].error);
+        CHECK_INT(fa__stream_read(-1, &byte, 1), ==, cases[i].rv);
+        CHECK_INT(fa__stream_write(-1, &byte, 1), ==, cases[i].rv);
+        CHECK_INT(fa__stream_writev(-1, &vector, 1), ==, cases[i].rv);
+        CHECK_INT(faults.calls, ==, 3);
+        CHECK_INT(errno, ==, cases[i].error);
+    }
+}
+
+static void test_accept_errors(void **state)
+{
+    static const struct {
+        int error, rv;
+    } cases[] = {
+        {EAGAIN, FA__ERR_WOULD_BLOCK}, {EMFILE, FA_ERR_LIMIT},
+        {ENFILE, FA_ERR_LIMIT},        {ENOBUFS, FA_ERR_NOMEM},
+        {ENOMEM, FA_ERR_NOMEM},        {ECONNABORTED, FA_ERR_CLOSED},
+        {EPROTO, FA_ERR_CLOSED},       {EPERM, FA_ERR_CLOSED},
+        {ENETDOWN, FA_ERR_CLOSED},     {EBADF, FA_ERR_SYSTEM},
+        {EINVAL, FA_ERR_SYSTEM},
+    };
+    fa__listener listener = {.fd = -1, .family = AF_INET};
+    int fd = 7;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); ++i) {
+        fail_next(1, cases[i].error);
+        CHECK_INT(fa__listener_accept(&fd, NULL, &listener), ==, cases[i].rv);
+        CHECK_INT(faults.calls, ==, 1);
+        CHECK_INT(fd, ==, 7);
+    }
+    fail_next(2, EINTR);
+    CHECK_INT(fa__listener_accept(&fd, NULL, &listener), ==, FA_ERR_SYSTEM);
+    CHECK_INT(faults.calls, ==, 3);
+}
+
+/* A failure half way closes what was opened, and errno survives the closing. */
+static void test_listen_fails(void **state)
+{
+    fa__listener listener = {.fd = -7};
+
+    (void)state;
+    fail_next(1, ENOTSUP);
+    CHECK_INT(fa__listener_tcp(&listener, FA_SLICE("127.0.0.1"), 0, NULL), ==,
+              FA_ERR_SYSTEM);
+    CHECK_INT(errno, ==, ENOTSUP);
+    CHECK_INT(faults.closes, ==, 1);
+    CHECK_INT(listener.fd, ==, -7);
+}
+
+static void test_unix_listen_fails(void **state)
+{
+    char path[64];
+    fa__listener listener = {.fd = -7};
+
+    (void)state;
+    snprintf(path, sizeof(path), "/tmp/fa-faults-%ld", (long)getpid());
+    fail_next(1, ENOTSUP);
+    CHECK_INT(fa__listener_unix(&listener, fa_slice_of(path), 0600, NULL), ==,
+              FA_ERR_SYSTEM);
+    CHECK_INT(errno, ==, ENOTSUP);
+    CHECK_INT(faults.closes, ==, 1);
+    CHECK_INT(access(path, F_OK), !=, 0); /* no file is left behind */
+    CHECK_INT(listener.fd, ==, -7);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_interrupted),   cmocka_unit_test(test_short_writes),
+        cmocka_unit_test(test_stream_errors), cmocka_unit_test(test_accept_errors),
+        cmocka_unit_test(test_listen_fails),  cmocka_unit_test(test_unix_listen_fails),
+    };
+
+    return cmocka_run_group_tests_name("net/faults", tests, NULL, NULL);
+}
