@@ -275,7 +275,8 @@ void fa__listener_close(fa__listener *listener)
 {
     struct stat st;
 
-    /* A successor may have put its own socket there; that one stays. */
+    /* A successor may have put its own socket there; that one stays. Looked at before
+       closing: until then no other file can have the inode. */
     if (listener->path[0] != '\0' && lstat(listener->path, &st) == 0 &&
         st.st_dev == listener->device && st.st_ino == listener->inode)
         unlink(listener->path);

@@ -226,11 +226,26 @@ static void test_unix_stale(void **state)
     CHECK_INT(accept_ready(&fd, NULL, &listener), ==, 0); /* third asked if we live */
     fa__stream_close(fd);
     check_serves(&listener, "");
-    /* The first one may not take away what is its successor's. */
-    crashed.fd = -1;
-    fa__listener_close(&crashed);
-    CHECK_INT(stat(out, &st), ==, 0);
     fa__listener_close(&listener);
+    CHECK_INT(stat(out, &st), !=, 0);
+}
+
+/* A listener does not remove the file of one that has taken its place. */
+static void test_unix_successor(void **state)
+{
+    fa__listener first, second;
+    struct stat st;
+    char out[128];
+    fa_slice path = path_in(out, "socket");
+
+    (void)state;
+    CHECK_INT(fa__listener_unix(&first, path, 0, NULL), ==, 0);
+    CHECK_INT(unlink(out), ==, 0);
+    CHECK_INT(fa__listener_unix(&second, path, 0, NULL), ==, 0);
+    fa__listener_close(&first);
+    CHECK_INT(stat(out, &st), ==, 0);
+    check_serves(&second, "");
+    fa__listener_close(&second);
     CHECK_INT(stat(out, &st), !=, 0);
 }
 
@@ -363,6 +378,8 @@ int main(void)
         cmocka_unit_test(test_port_in_use),
         cmocka_unit_test_setup_teardown(test_unix, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(test_unix_stale, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(test_unix_successor, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(test_unix_refuses, make_directory,
                                         remove_directory),
