@@ -148,7 +148,9 @@ static int feed_line_byte(fa__ch_reply *r, char c)
     case CHUNK_EXTENSION:
         if (c == '\n')
             chunk_size_ended(r);
-        return ++r->skipped > FA__CH_MAX_HEAD_BYTES ? FA_ERR_CHUNK : 0;
+        else if (++r->skipped > FA__CH_MAX_HEAD_BYTES)
+            return FA_ERR_CHUNK;
+        return 0;
     case CHUNK_END: /* CRLF, or LF alone */
         if (c == '\n')
             begin_chunk(r);
