@@ -15,8 +15,7 @@ static uint64_t load8(const char *p)
     return word;
 }
 
-/* The number of ASCII bytes at the start, or a little fewer: the caller looks at
-   what follows byte by byte anyway. */
+/* The number of ASCII bytes at the start. */
 static size_t ascii_run(const char *p, size_t n)
 {
     size_t i = 0;
@@ -28,6 +27,13 @@ static size_t ascii_run(const char *p, size_t n)
 
         if (_mm_movemask_epi8(_mm_or_si128(a, b)) != 0)
             break;
+    }
+    for (; n - i >= 16; i += 16) {
+        int mask =
+            _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+
+        if (mask != 0)
+            return i + (size_t)__builtin_ctz((unsigned)mask);
     }
 #endif
     for (; n - i >= 8; i += 8)
@@ -92,6 +98,21 @@ size_t fa__utf8_invalid_length(const char *p, size_t n)
     return part > 0 ? part : 1;
 }
 
+/* Whether the common cases start at `p`, with four bytes to look at: a character of two
+   bytes, or one of three but for those with a narrower second byte. The bits that are
+   fixed are compared at once. Gives its length, or 0: look closer. */
+static size_t common_character(const char *p)
+{
+    unsigned c = (unsigned char)p[0], second = (unsigned char)p[1], third;
+
+    if (c >= 0xC2 && c < 0xE0)
+        return (second & 0xC0) == 0x80 ? 2 : 0;
+    if (c <= 0xE0 || c >= 0xF0 || c == 0xED)
+        return 0;
+    third = (unsigned char)p[2];
+    return ((second & 0xC0) | (third & 0xC0) << 8) == 0x8080 ? 3 : 0;
+}
+
 size_t fa__utf8_valid_prefix(const char *p, size_t n)
 {
     size_t i = 0;
@@ -103,7 +124,9 @@ size_t fa__utf8_valid_prefix(const char *p, size_t n)
             i += ascii_run(p + i, n - i);
             continue;
         }
-        length = fa__utf8_character(p + i, n - i);
+        length = n - i >= 4 ? common_character(p + i) : 0;
+        if (length == 0)
+            length = fa__utf8_character(p + i, n - i);
         if (length == 0)
             break;
         i += length;
