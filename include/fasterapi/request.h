@@ -20,7 +20,9 @@ extern "C" {
  *   that call returns; elsewhere (a deferred answer) it is gone as soon as
  *   fa_respond() or fa_response_end() returns, and when the client goes away: the
  *   callback of fa_request_on_finish() tells.
- * Ownership: every slice handed out is borrowed for that lifetime.
+ * Ownership: every slice handed out is borrowed until the call in which you got it
+ *   returns (handler, callback, fa_deferred_run() function); what shall live longer is
+ *   copied with fa_arena_copy(). Asking again later, in another call, is fine.
  * Threads: only on the thread of its worker; see fa_request_defer() for others.
  */
 typedef struct fa_request fa_request;

@@ -19,7 +19,7 @@ extern "C" {
 
 /**
  * Adds a header field to the answer (several of one name are all sent). The name is
- * sent as given.
+ * sent in lower case.
  *
  * Content-Length, Transfer-Encoding, Connection, Trailer and Upgrade are the server's: FA_ERR_INVALID.
  * Date and Server given here replace the server's own.
@@ -98,6 +98,9 @@ typedef struct fa_stream_handler {
     void (*on_data)(fa_stream *stream, fa_slice data, void *user_data);
     /** The output has drained after fa_stream_write() returned FA_ERR_FULL; may be NULL. */
     void (*on_drain)(fa_stream *stream, void *user_data);
+    /** The server is shutting down: say goodbye and fa_stream_close(). NULL: the server
+        closes the stream at once. */
+    void (*on_shutdown)(fa_stream *stream, void *user_data);
     /** The last call: 0 when the client ended the stream or all was sent after
         fa_stream_close(), else FA_ERR_*. */
     void (*on_close)(fa_stream *stream, int error, void *user_data);

@@ -211,6 +211,11 @@ fa__msec fa__loop_now(const fa__loop *loop)
     return loop->now;
 }
 
+void fa__loop_update_now(fa__loop *loop)
+{
+    loop->now = fa__clock_monotonic_ms();
+}
+
 fa__timer_wheel *fa__loop_timers(fa__loop *loop)
 {
     return &loop->timers;

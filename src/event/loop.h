@@ -59,6 +59,9 @@ int fa__loop_poll(fa__loop *loop, int timeout_ms);
 /* The time of the current batch: monotonic milliseconds, read once a batch. */
 fa__msec fa__loop_now(const fa__loop *loop);
 
+/* Reads the clock anew, for work that is done outside of fa__loop_poll(). */
+void fa__loop_update_now(fa__loop *loop);
+
 /* The wheel that fa__loop_poll() turns. */
 fa__timer_wheel *fa__loop_timers(fa__loop *loop);
 

@@ -1,0 +1,381 @@
+/* The life of a connection: readiness, deadlines, closing. */
+#include "server/connection.h"
+
+#include <fasterapi/error.h>
+
+#include "app/app.h"
+
+enum {
+    READ_MIN = 4096,       /* room for a read into the connection's own buffer */
+    STASH_MAX = 64 * 1024, /* input held back before reading stops */
+    LINGER_MS = 2000,      /* how long the end of a connection may take */
+    GRACE_MS = 5000,       /* before a minimum rate counts */
+};
+
+static const fa_limits *limits_of(const fa__conn *conn)
+{
+    return &conn->worker->shared->options.limits;
+}
+
+static void break_off(fa__conn *conn, int error)
+{
+    conn->broken = true;
+    if (conn->finish_error == 0)
+        conn->finish_error = error;
+}
+
+/* ---- deadlines ---- */
+
+/* When `pace` is too slow: no byte for `timeout_ms`, or fewer than the minimum rate. */
+static fa__msec pace_deadline(const fa__conn *conn, const fa__pace *pace,
+                              uint32_t timeout_ms)
+{
+    uint32_t rate = limits_of(conn)->min_rate_bytes_per_s;
+    fa__msec at = timeout_ms != 0 ? pace->last + timeout_ms : FA__NEVER, paid;
+
+    if (rate != 0) {
+        paid = pace->since + GRACE_MS + pace->bytes * 1000 / rate;
+        if (paid < at)
+            at = paid;
+    }
+    return at;
+}
+
+static fa__msec after(fa__msec since, uint32_t timeout_ms)
+{
+    return timeout_ms != 0 ? since + timeout_ms : FA__NEVER;
+}
+
+static fa__msec idle_deadline(const fa__conn *conn)
+{
+    const fa_limits *l = limits_of(conn);
+    fa__msec at = after(conn->since,
+                        conn->requests == 0 ? l->header_timeout_ms : l->idle_timeout_ms);
+
+    if (conn->worker->draining && conn->worker->drain_idle_at < at)
+        at = conn->worker->drain_idle_at;
+    return at;
+}
+
+/* Reading a body that the handler holds back is not the client's slowness. */
+static bool body_is_due(const fa__conn *conn)
+{
+    const fa_request *req = conn->req;
+
+    return !req->paused && (req->read_wanted || !req->endpoint->stream_body);
+}
+
+static fa__msec read_deadline(const fa__conn *conn)
+{
+    switch (conn->input) {
+    case FA__INPUT_IDLE: return idle_deadline(conn);
+    case FA__INPUT_HEAD: return after(conn->since, limits_of(conn)->header_timeout_ms);
+    case FA__INPUT_BODY:
+        if (body_is_due(conn))
+            return pace_deadline(conn, &conn->reading, limits_of(conn)->body_timeout_ms);
+        return FA__NEVER;
+    case FA__INPUT_DISCARD: return conn->since + GRACE_MS;
+    case FA__INPUT_LINGER: return conn->since + LINGER_MS;
+    default: return FA__NEVER;
+    }
+}
+
+static fa__msec write_deadline(const fa__conn *conn)
+{
+    if (conn->out.len == conn->out_at)
+        return FA__NEVER;
+    return pace_deadline(conn, &conn->writing, limits_of(conn)->write_timeout_ms);
+}
+
+static void on_timer(fa__timer *timer)
+{
+    fa__conn *conn = (fa__conn *)((char *)timer - offsetof(fa__conn, timer));
+    fa__msec now = fa__loop_now(conn->worker->loop);
+
+    if (write_deadline(conn) <= now) {
+        fa__count(&conn->worker->counters.timeouts, 1);
+        break_off(conn, FA_ERR_TIMEOUT);
+    } else if (read_deadline(conn) <= now) {
+        switch (conn->input) {
+        case FA__INPUT_HEAD: fa__conn_refuse(conn, FA_ERR_TIMEOUT); break;
+        case FA__INPUT_BODY: fa__conn_body_timeout(conn); break;
+        default: break_off(conn, FA_ERR_TIMEOUT); break;
+        }
+    }
+    fa__conn_settle(conn);
+}
+
+/* ---- reading ---- */
+
+/* Offers input to the request; what it does not use is kept, in order. */
+static void use_input(fa__conn *conn, const char *p, size_t n, bool own)
+{
+    size_t used = fa__conn_feed(conn, p, n);
+
+    if (own) {
+        fa__buf_consume(&conn->in, used);
+        if (conn->in.len == 0)
+            fa__buf_free(&conn->in);
+    } else if (used < n && !conn->broken &&
+               fa__buf_append(&conn->in, p + used, n - used) != 0) {
+        break_off(conn, FA_ERR_NOMEM);
+    }
+}
+
+static void read_input(fa__conn *conn)
+{
+    fa_worker *w = conn->worker;
+    bool own = conn->in.len > 0;
+    ptrdiff_t n;
+
+    if (own && fa__buf_reserve(&conn->in, READ_MIN) != 0) {
+        break_off(conn, FA_ERR_NOMEM);
+        return;
+    }
+    n = own ? fa__stream_read(conn->io.fd, conn->in.p + conn->in.len,
+                              conn->in.cap - conn->in.len)
+            : fa__stream_read(conn->io.fd, w->in, FA__WORKER_IN_BYTES);
+    if (n > 0) {
+        fa__count(&w->counters.bytes_in, (uint64_t)n);
+        if (own)
+            conn->in.len += (size_t)n;
+        use_input(conn, own ? conn->in.p : w->in, own ? conn->in.len : (size_t)n, own);
+    } else if (n == 0) {
+        conn->eof = true;
+    } else if (n != FA__ERR_WOULD_BLOCK) {
+        break_off(conn, n == FA_ERR_NOMEM ? FA_ERR_NOMEM : FA_ERR_CLOSED);
+    }
+}
+
+void fa__conn_resume(fa__conn *conn)
+{
+    if (!conn->broken && !conn->in_feed)
+        use_input(conn, conn->in.p, conn->in.len, true);
+    fa__conn_settle(conn);
+}
+
+static bool has_drained(const fa__conn *conn)
+{
+    return fa__conn_pending(conn) <= limits_of(conn)->max_pending_bytes / 2;
+}
+
+/* Output has gone out: whoever waited for that goes on. */
+static void on_drained(fa__conn *conn)
+{
+    fa_request *req = conn->req;
+
+    if (!has_drained(conn))
+        return;
+    if (conn->input == FA__INPUT_STREAM) {
+        fa__conn_stream_drained(conn);
+    } else if (req != NULL && req->told_full && req->answer == FA__ANSWER_STARTED) {
+        req->told_full = false;
+        if (req->drain_fn != NULL) {
+            ++conn->in_call;
+            req->drain_fn(req, req->drain_data);
+            --conn->in_call;
+        }
+        if (!conn->broken && req->answer == FA__ANSWER_ENDED)
+            fa__conn_request_done(conn, 0);
+    }
+    if (!conn->broken && conn->in.len > 0)
+        use_input(conn, conn->in.p, conn->in.len, true);
+}
+
+static void on_io(fa__io *io, unsigned ready)
+{
+    fa__conn *conn = (fa__conn *)io;
+
+    if (ready & FA__WRITABLE) {
+        fa__conn_flush(conn);
+        if (!conn->broken)
+            on_drained(conn);
+    }
+    if ((ready & FA__READABLE) && !conn->broken && !conn->eof)
+        read_input(conn);
+    else if ((ready & FA__HANGUP) && !(io->want & FA__READABLE))
+        break_off(conn, FA_ERR_CLOSED); /* nobody is left to read what we send */
+    else if ((ready & FA__HANGUP) && !conn->broken && !conn->eof)
+        read_input(conn);
+    fa__conn_settle(conn);
+}
+
+/* ---- settling ---- */
+
+/* The client sends nothing more. What it asked for in full is still answered, if that
+   takes no longer than the work at hand; a client that goes away while its answer is
+   awaited is gone. */
+static void on_eof(fa__conn *conn)
+{
+    if (conn->in_resume || (conn->in.len > 0 && conn->input == FA__INPUT_IDLE))
+        return;
+    switch (conn->input) {
+    case FA__INPUT_IDLE:
+    case FA__INPUT_HEAD:
+    case FA__INPUT_DISCARD: conn->input = FA__INPUT_CLOSING; break;
+    case FA__INPUT_BODY:
+    case FA__INPUT_WAIT: break_off(conn, FA_ERR_CLOSED); break;
+    case FA__INPUT_LINGER: conn->broken = true; break;
+    case FA__INPUT_STREAM:
+    case FA__INPUT_CLOSING: conn->input = FA__INPUT_CLOSING; break;
+    }
+}
+
+/* All is sent and no further request is served. Closing while bytes of the client are
+   unread makes the kernel send a reset, which may overtake the answer (RFC 9112, 9.6);
+   so our side is shut first, and the rest read for a while. */
+static void finish(fa__conn *conn)
+{
+    if ((conn->unread || conn->in.len > 0) && !conn->eof &&
+        fa__stream_shutdown(conn->io.fd) == 0) {
+        conn->input = FA__INPUT_LINGER;
+        conn->since = fa__loop_now(conn->worker->loop);
+        fa__buf_free(&conn->in);
+        return;
+    }
+    conn->broken = true;
+}
+
+static unsigned wanted(const fa__conn *conn)
+{
+    unsigned want = 0;
+    bool reads = conn->input != FA__INPUT_CLOSING && !conn->eof;
+
+    if (reads && (conn->in.len < STASH_MAX || conn->input == FA__INPUT_HEAD ||
+                  conn->input == FA__INPUT_LINGER))
+        want |= FA__READABLE;
+    if (conn->out.len > conn->out_at)
+        want |= FA__WRITABLE;
+    return want;
+}
+
+void fa__conn_settle(fa__conn *conn)
+{
+    fa_worker *w = conn->worker;
+    fa__msec deadline, other;
+
+    if (conn->in_feed || conn->in_call > 0)
+        return;
+    fa__conn_flush(conn);
+    if (conn->eof && !conn->broken)
+        on_eof(conn);
+    if (conn->input == FA__INPUT_CLOSING && !conn->broken && fa__conn_pending(conn) == 0)
+        finish(conn);
+    if (!conn->broken && fa__loop_modify(w->loop, &conn->io, wanted(conn)) != 0)
+        break_off(conn, FA_ERR_SYSTEM);
+    if (conn->broken) {
+        fa__conn_del(conn, conn->finish_error != 0 ? conn->finish_error : FA_ERR_CLOSED);
+        return;
+    }
+    deadline = read_deadline(conn);
+    other = write_deadline(conn);
+    if (other < deadline)
+        deadline = other;
+    if (deadline == FA__NEVER)
+        fa__timer_cancel(fa__loop_timers(w->loop), &conn->timer);
+    else
+        fa__timer_set(fa__loop_timers(w->loop), &conn->timer, deadline);
+}
+
+void fa__conn_after(fa__conn *conn)
+{
+    if (conn->in_feed || conn->in_call > 0)
+        return;
+    if (!conn->broken && conn->req != NULL && conn->req->answer == FA__ANSWER_ENDED)
+        fa__conn_request_done(conn, 0);
+    if (!conn->broken && conn->in.len > 0 && conn->input != FA__INPUT_WAIT)
+        fa__worker_resume_later(conn->worker, conn);
+    fa__conn_settle(conn);
+}
+
+void fa__conn_touch(fa__conn *conn)
+{
+    if (!conn->worker->polling)
+        fa__loop_update_now(conn->worker->loop);
+}
+
+void fa__conn_drain(fa__conn *conn)
+{
+    if (conn->input == FA__INPUT_STREAM)
+        fa__conn_stream_shutdown(conn);
+    fa__conn_settle(conn);
+}
+
+/* ---- life ---- */
+
+fa__conn *fa__conn_new(fa_worker *w, int fd, const fa__address *peer)
+{
+    fa__conn *conn = fa__calloc(&w->shared->alloc, 1, sizeof(*conn));
+
+    if (conn == NULL) {
+        fa__stream_close(fd);
+        return NULL;
+    }
+    conn->worker = w;
+    conn->peer = *peer;
+    conn->since = fa__loop_now(w->loop);
+    conn->io.fn = on_io;
+    fa__timer_init(&conn->timer, on_timer);
+    fa__buf_init(&conn->in, &w->shared->alloc);
+    fa__buf_init(&conn->out, &w->shared->alloc);
+    fa__buf_init(&conn->body, &w->shared->alloc);
+    fa__buf_init(&conn->trailer_buf, &w->shared->alloc);
+    if (fa__loop_add(w->loop, &conn->io, fd, FA__READABLE) != 0) {
+        fa__stream_close(fd);
+        fa__release(&w->shared->alloc, conn);
+        return NULL;
+    }
+    conn->next = w->conns;
+    if (conn->next != NULL)
+        conn->next->prev = conn;
+    w->conns = conn;
+    ++w->conn_count;
+    return conn;
+}
+
+/* The request under way learns that it is over. */
+static void end_request(fa__conn *conn, int error)
+{
+    if (conn->req == NULL)
+        return;
+    if (conn->input == FA__INPUT_HEAD || conn->input == FA__INPUT_IDLE) {
+        fa__worker_give_request(conn->worker, conn->req); /* it never began */
+        conn->req = NULL;
+    } else {
+        fa__conn_request_done(conn, error);
+    }
+}
+
+void fa__conn_del(fa__conn *conn, int error)
+{
+    fa_worker *w = conn->worker;
+    int fd = conn->io.fd;
+    bool slow = error == FA_ERR_TIMEOUT && conn->out.len > conn->out_at;
+
+    conn->broken = true;
+    ++conn->in_call; /* callbacks below must not end it again */
+    if (w->corked == conn)
+        fa__conn_flush(conn);
+    end_request(conn, error);
+    if (conn->input == FA__INPUT_STREAM || conn->stream.handler.on_close != NULL)
+        fa__conn_stream_closed(conn, conn->eof ? 0 : error);
+    fa__timer_cancel(fa__loop_timers(w->loop), &conn->timer);
+    fa__worker_forget_resume(w, conn);
+    fa__loop_remove(w->loop, &conn->io);
+    if (slow)
+        fa__stream_abort(fd); /* else the kernel would hold on to what it cannot send */
+    else
+        fa__stream_close(fd);
+    fa__buf_free(&conn->in);
+    fa__buf_free(&conn->out);
+    fa__buf_free(&conn->body);
+    fa__buf_free(&conn->trailer_buf);
+    if (conn->prev != NULL)
+        conn->prev->next = conn->next;
+    else
+        w->conns = conn->next;
+    if (conn->next != NULL)
+        conn->next->prev = conn->prev;
+    fa__worker_lost_connection(w, &conn->peer);
+    fa__release(&w->shared->alloc, conn);
+}

@@ -1,0 +1,162 @@
+/* A connection: a socket, what has come in but is not used, what is to go out, and the
+   request under way. Speaks HTTP/1.1; input.c and output.c are its two halves. */
+#ifndef FA_SERVER_CONNECTION_H
+#define FA_SERVER_CONNECTION_H
+
+#include "app/request.h"
+#include "http1/chunked.h"
+#include "http1/parser.h"
+#include "net/address.h"
+#include "server/worker.h"
+
+/* What the input is at. */
+typedef enum fa__input {
+    FA__INPUT_IDLE,    /* between requests: nothing of the next has come */
+    FA__INPUT_HEAD,    /* part of a head has come */
+    FA__INPUT_BODY,    /* reading the body of `req` */
+    FA__INPUT_WAIT,    /* `req` is there, its answer is not finished */
+    FA__INPUT_DISCARD, /* answered before its body had come: skipping the rest */
+    FA__INPUT_CLOSING, /* nothing more is read as HTTP: close once all is sent */
+    FA__INPUT_LINGER,  /* our side is shut; reading on so that the answer is not lost */
+    FA__INPUT_STREAM,  /* upgraded: bytes go to `stream` */
+} fa__input;
+
+/* Progress that must not be too slow: a body coming or an answer going. */
+typedef struct fa__pace {
+    fa__msec since; /* start of the measurement */
+    fa__msec last;  /* last progress; 0: not measured now */
+    uint64_t bytes; /* since `since` */
+} fa__pace;
+
+struct fa_stream {
+    fa_stream_handler handler;
+    void *user_data;
+    bool told_full;
+    bool closing;
+};
+
+struct fa__conn {
+    fa__io io; /* first: callbacks cast back */
+    fa__timer timer;
+    fa_worker *worker;
+    fa__conn *prev, *next;
+    fa__conn *resume_next;
+    fa_request *req; /* NULL while idle */
+
+    fa__input input;
+    bool in_resume;
+    bool in_feed;       /* feed() is on the stack */
+    unsigned in_call;   /* calls into user code that are on the stack */
+    bool broken;        /* the socket is of no more use */
+    bool eof;           /* the client has sent its last byte */
+    bool close_after;   /* no further request after this one */
+    bool chunked_out;   /* the answer under way is chunked */
+    bool head_only;     /* it answers HEAD: the body is dropped */
+    bool continue_owed; /* the client waits for 100-continue */
+    bool unread;        /* bytes of the client are left that nobody will read */
+
+    fa__buf in;  /* came, not used yet */
+    fa__buf out; /* not sent yet, from out_at on */
+    size_t out_at;
+    uint64_t body_left;         /* of a body of known length, or to discard */
+    uint64_t body_bytes;        /* payload that came so far */
+    fa__http1_chunked *chunked; /* in the request's arena */
+    fa__buf body; /* a whole body that came in pieces; moved to the request */
+    fa__buf trailer_buf;
+    fa__http1_parser parser;
+    fa__msec since; /* when the head, the idleness or the lingering began */
+    fa__pace reading, writing;
+    uint32_t requests;  /* so far */
+    int finish_error;   /* why it is being closed, for the request's callbacks */
+    uint64_t body_sent; /* of the answer, for the access log */
+    fa__address peer;
+    fa_stream stream;
+};
+
+/* ---- connection.c: life, reading, timers ---- */
+
+/* Takes over `fd`. NULL when there is no memory or the loop refuses; `fd` is closed then.
+ */
+fa__conn *fa__conn_new(fa_worker *w, int fd, const fa__address *peer);
+
+/* Ends it now: last callbacks, close, free. */
+void fa__conn_del(fa__conn *conn, int error);
+
+/* After anything that may have changed the state, when no user code is on the stack:
+   sends, closes if it is time to, sets interest and deadline. `conn` may be gone. */
+void fa__conn_settle(fa__conn *conn);
+
+/* After something was done for the connection: if neither its input nor a callback is on
+   the stack (which would see to it), completes an ended answer and settles. */
+void fa__conn_after(fa__conn *conn);
+
+/* Before something is done for it from outside the worker's poll: reads the clock. */
+void fa__conn_touch(fa__conn *conn);
+
+/* Goes on with input that waits, after an answer finished or output drained. */
+void fa__conn_resume(fa__conn *conn);
+
+void fa__conn_drain(fa__conn *conn);
+
+/* ---- input.c ---- */
+
+/* Works through `n` bytes at `p`. Returns how many it used; the rest must be offered
+   again, with more after it, or when fa__conn_resume() runs. */
+size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n);
+
+/* The answer is complete: counts, callbacks, and on to the next request. */
+void fa__conn_request_done(fa__conn *conn, int error);
+
+/* Answers a request that cannot be served with the status of `error`, then closes. */
+void fa__conn_refuse(fa__conn *conn, int error);
+
+/* The body has been too slow. */
+void fa__conn_body_timeout(fa__conn *conn);
+
+/* Sends 100-continue if that is what the client waits for. */
+void fa__conn_want_body(fa__conn *conn);
+
+/* Whether what is still to come of the body can be skipped, or is nothing: else the
+   connection ends with the answer. */
+bool fa__conn_can_discard(const fa__conn *conn);
+
+/* ---- output.c: bytes out ---- */
+
+enum { FA__RESERVE_MAX = 16 * 1024 };
+
+/* Room for `n` bytes of output in one piece; NULL when there is no memory (the
+   connection is then broken). fa__conn_commit() says how far it was used. */
+char *fa__conn_reserve(fa__conn *conn, size_t n);
+void fa__conn_commit(fa__conn *conn, const char *end);
+
+/* Queues or sends `data`, whatever its size. Returns 0 or FA_ERR_NOMEM (then broken). */
+int fa__conn_put(fa__conn *conn, fa_slice data);
+
+/* Sends what is queued, as far as the socket takes it. */
+void fa__conn_flush(fa__conn *conn);
+
+/* Bytes queued and not taken by the kernel. */
+size_t fa__conn_pending(const fa__conn *conn);
+
+/* ---- answer.c: answers as HTTP/1.1 ---- */
+
+extern const fa__transport fa__http1_transport;
+
+/* ---- stream.c: after an upgrade ---- */
+
+void fa__conn_stream_data(fa__conn *conn, fa_slice data);
+void fa__conn_stream_drained(fa__conn *conn);
+void fa__conn_stream_closed(fa__conn *conn, int error);
+void fa__conn_stream_shutdown(fa__conn *conn);
+
+/* ---- deferred.c ---- */
+
+fa_deferred *fa__deferred_new(fa_request *req, fa_worker *w);
+/* The request is over. */
+void fa__deferred_detach(fa_deferred *d);
+
+/* ---- access_log.c ---- */
+
+void fa__access_log(fa__conn *conn);
+
+#endif

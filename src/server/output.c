@@ -1,0 +1,205 @@
+/* Bytes on their way out. What a batch of pipelined requests answers is gathered in
+   the worker's buffer, which belongs to one connection at a time ("corked"), and
+   sent with one call; only what the socket does not take is kept per connection. */
+#include <fasterapi/error.h>
+
+#include "server/connection.h"
+
+size_t fa__conn_pending(const fa__conn *conn)
+{
+    size_t corked = conn->worker->corked == conn ? conn->worker->out_len : 0;
+
+    return conn->out.len - conn->out_at + corked;
+}
+
+static void mark_broken(fa__conn *conn, int error)
+{
+    conn->broken = true;
+    if (conn->finish_error == 0)
+        conn->finish_error = error;
+    if (conn->worker->corked == conn) {
+        conn->worker->corked = NULL;
+        conn->worker->out_len = 0;
+    }
+}
+
+/* The socket took `n` bytes, of perhaps more that are waiting. */
+static void note_sent(fa__conn *conn, size_t n)
+{
+    fa__count(&conn->worker->counters.bytes_out, n);
+    conn->writing.bytes += n;
+    conn->writing.last = fa__loop_now(conn->worker->loop);
+}
+
+/* Before anything is added to the connection's own buffer. If that is empty, the
+   measurement of the client's pace begins; if much of it is sent, it is moved up. */
+static void open_own(fa__conn *conn)
+{
+    if (conn->out.len == conn->out_at) {
+        fa__msec now = fa__loop_now(conn->worker->loop);
+
+        conn->out.len = conn->out_at = 0;
+        conn->writing = (fa__pace){.since = now, .last = now};
+    } else if (conn->out_at > conn->out.len / 2) {
+        fa__buf_consume(&conn->out, conn->out_at);
+        conn->out_at = 0;
+    }
+}
+
+/* Keeps what the socket did not take. */
+static int keep(fa__conn *conn, const char *p, size_t n)
+{
+    if (n == 0)
+        return 0;
+    open_own(conn);
+    if (fa__buf_append(&conn->out, p, n) != 0) {
+        mark_broken(conn, FA_ERR_NOMEM);
+        return FA_ERR_NOMEM;
+    }
+    return 0;
+}
+
+/* How much was taken, 0 to n; marks the connection broken on errors. */
+static size_t send_some(fa__conn *conn, const char *p, size_t n)
+{
+    ptrdiff_t sent = fa__stream_write(conn->io.fd, p, n);
+
+    if (sent >= 0) {
+        note_sent(conn, (size_t)sent);
+        return (size_t)sent;
+    }
+    if (sent != FA__ERR_WOULD_BLOCK)
+        mark_broken(conn, FA_ERR_CLOSED);
+    return 0;
+}
+
+/* Sends the corked bytes; what is left becomes the connection's own. */
+static void uncork(fa__conn *conn)
+{
+    fa_worker *w = conn->worker;
+    size_t n = w->out_len, sent;
+
+    w->corked = NULL;
+    w->out_len = 0;
+    if (n == 0 || conn->broken)
+        return;
+    sent = send_some(conn, w->out, n);
+    if (!conn->broken)
+        (void)keep(conn, w->out + sent, n - sent);
+}
+
+void fa__conn_flush(fa__conn *conn)
+{
+    size_t left = conn->out.len - conn->out_at;
+
+    if (left > 0 && !conn->broken) {
+        conn->out_at += send_some(conn, conn->out.p + conn->out_at, left);
+        if (conn->out_at == conn->out.len) {
+            fa__buf_free(&conn->out);
+            conn->out_at = 0;
+        }
+    }
+    /* Corked bytes come after the connection's own, and only when there are none of
+       those (see fa__conn_reserve()). */
+    if (conn->worker->corked == conn)
+        uncork(conn);
+}
+
+/* Makes the worker's buffer this connection's. */
+static void cork(fa__conn *conn)
+{
+    fa_worker *w = conn->worker;
+
+    if (w->corked != conn) {
+        if (w->corked != NULL)
+            uncork(w->corked);
+        w->corked = conn;
+    }
+}
+
+char *fa__conn_reserve(fa__conn *conn, size_t n)
+{
+    fa_worker *w = conn->worker;
+
+    if (conn->broken)
+        return NULL;
+    if (conn->out.len == conn->out_at && n <= FA__WORKER_OUT_BYTES) {
+        cork(conn);
+        if (n > FA__WORKER_OUT_BYTES - w->out_len) {
+            uncork(conn);
+            if (conn->broken)
+                return NULL;
+        }
+        if (conn->out.len == conn->out_at) {
+            cork(conn);
+            return w->out + w->out_len;
+        }
+    } else if (w->corked == conn) {
+        uncork(conn);
+    }
+    if (conn->broken)
+        return NULL;
+    open_own(conn);
+    if (fa__buf_reserve(&conn->out, n) != 0) {
+        mark_broken(conn, FA_ERR_NOMEM);
+        return NULL;
+    }
+    return conn->out.p + conn->out.len;
+}
+
+void fa__conn_commit(fa__conn *conn, const char *end)
+{
+    fa_worker *w = conn->worker;
+
+    if (w->corked == conn)
+        w->out_len = (size_t)(end - w->out);
+    else
+        conn->out.len = (size_t)(end - conn->out.p);
+}
+
+/* Sends corked bytes and `data` with one call, without copying what is taken. */
+static int put_large(fa__conn *conn, fa_slice data)
+{
+    fa_worker *w = conn->worker;
+    size_t head = w->corked == conn ? w->out_len : 0;
+    union {
+        const char *in;
+        void *out;
+    } unconst = {data.p}; /* struct iovec knows no const */
+    struct iovec vectors[2] = {{w->out, head}, {unconst.out, data.len}};
+    ptrdiff_t sent = head > 0 ? fa__stream_writev(conn->io.fd, vectors, 2)
+                              : fa__stream_write(conn->io.fd, data.p, data.len);
+    size_t n = sent > 0 ? (size_t)sent : 0, of_head = n < head ? n : head;
+
+    if (w->corked == conn) {
+        w->corked = NULL;
+        w->out_len = 0;
+    }
+    if (sent < 0 && sent != FA__ERR_WOULD_BLOCK) {
+        mark_broken(conn, FA_ERR_CLOSED);
+        return FA_ERR_CLOSED;
+    }
+    note_sent(conn, n);
+    if (keep(conn, w->out + of_head, head - of_head) != 0)
+        return FA_ERR_NOMEM;
+    n -= of_head;
+    return keep(conn, data.p + n, data.len - n);
+}
+
+int fa__conn_put(fa__conn *conn, fa_slice data)
+{
+    char *at;
+
+    if (conn->broken)
+        return FA_ERR_CLOSED;
+    if (data.len > FA__RESERVE_MAX && conn->out.len == conn->out_at)
+        return put_large(conn, data);
+    if (data.len > FA__RESERVE_MAX)
+        return keep(conn, data.p, data.len);
+    at = fa__conn_reserve(conn, data.len);
+    if (at == NULL)
+        return FA_ERR_NOMEM;
+    memcpy(at, data.p, data.len);
+    fa__conn_commit(conn, at + data.len);
+    return 0;
+}

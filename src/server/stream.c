@@ -1,0 +1,93 @@
+/* Connections after an upgrade: bytes both ways, no HTTP. */
+#include <fasterapi/error.h>
+
+#include "server/connection.h"
+
+static fa__conn *conn_of(fa_stream *stream)
+{
+    return (fa__conn *)((char *)stream - offsetof(fa__conn, stream));
+}
+
+void fa__conn_stream_data(fa__conn *conn, fa_slice data)
+{
+    ++conn->in_call;
+    conn->stream.handler.on_data(&conn->stream, data, conn->stream.user_data);
+    --conn->in_call;
+}
+
+void fa__conn_stream_drained(fa__conn *conn)
+{
+    fa_stream *s = &conn->stream;
+
+    if (!s->told_full)
+        return;
+    s->told_full = false;
+    if (s->handler.on_drain == NULL)
+        return;
+    ++conn->in_call;
+    s->handler.on_drain(s, s->user_data);
+    --conn->in_call;
+}
+
+void fa__conn_stream_closed(fa__conn *conn, int error)
+{
+    fa_stream *s = &conn->stream;
+    void (*on_close)(fa_stream *, int, void *) = s->handler.on_close;
+
+    if (on_close == NULL)
+        return;
+    s->handler.on_close = NULL;
+    if (s->closing && error == FA_ERR_CLOSED)
+        error = 0;
+    ++conn->in_call;
+    on_close(s, error, s->user_data);
+    --conn->in_call;
+}
+
+void fa__conn_stream_shutdown(fa__conn *conn)
+{
+    fa_stream *s = &conn->stream;
+
+    if (s->handler.on_shutdown == NULL) {
+        fa_stream_close(s);
+        return;
+    }
+    ++conn->in_call;
+    s->handler.on_shutdown(s, s->user_data);
+    --conn->in_call;
+}
+
+int fa_stream_write(fa_stream *stream, fa_slice data)
+{
+    fa__conn *conn = conn_of(stream);
+    size_t max = conn->worker->shared->options.limits.max_pending_bytes;
+    int rv = 0;
+
+    if (stream->closing || conn->broken)
+        return FA_ERR_CLOSED;
+    fa__conn_touch(conn);
+    if (fa__conn_put(conn, data) != 0) {
+        rv = FA_ERR_CLOSED;
+    } else if (fa__conn_pending(conn) > max) {
+        fa__conn_flush(conn);
+        if (fa__conn_pending(conn) > max) {
+            stream->told_full = true;
+            rv = FA_ERR_FULL;
+        }
+    }
+    fa__conn_after(conn);
+    return rv;
+}
+
+void fa_stream_close(fa_stream *stream)
+{
+    fa__conn *conn = conn_of(stream);
+
+    if (stream->closing || conn->broken)
+        return;
+    stream->closing = true;
+    conn->input = FA__INPUT_CLOSING;
+    conn->unread = true;
+    /* Never from within this call: the caller may hold what on_close frees. */
+    fa__worker_resume_later(conn->worker, conn);
+}
