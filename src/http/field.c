@@ -28,19 +28,28 @@ static bool is_forbidden(char c)
     return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
 }
 
+#if defined(__SSE2__)
+static bool any_forbidden(const char *p)
+{
+    __m128i c = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(c, _mm_set1_epi8(0x1f)), c);
+    __m128i tab = _mm_cmpeq_epi8(c, _mm_set1_epi8('\t'));
+    __m128i del = _mm_cmpeq_epi8(c, _mm_set1_epi8(0x7f));
+
+    return _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del)) != 0;
+}
+#endif
+
 bool fa__field_value_valid(fa_slice v)
 {
     size_t i = 0;
 
 #if defined(__SSE2__)
-    for (; v.len - i >= 16; i += 16) {
-        __m128i c = _mm_loadu_si128((const __m128i *)(const void *)(v.p + i));
-        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(c, _mm_set1_epi8(0x1f)), c);
-        __m128i tab = _mm_cmpeq_epi8(c, _mm_set1_epi8('\t'));
-        __m128i del = _mm_cmpeq_epi8(c, _mm_set1_epi8(0x7f));
-
-        if (_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del)) != 0)
-            return false;
+    if (v.len >= 16) {
+        for (; i + 16 < v.len; i += 16)
+            if (any_forbidden(v.p + i))
+                return false;
+        return !any_forbidden(v.p + v.len - 16); /* some of them for the second time */
     }
 #endif
     for (; i < v.len; ++i)
