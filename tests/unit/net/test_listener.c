@@ -136,11 +136,16 @@ static void test_ipv6(void **state)
 static void test_names(void **state)
 {
     fa__listener listener = {.fd = -7};
+    char long_name[256];
 
     (void)state;
     CHECK_INT(fa__listener_tcp(&listener, FA_SLICE("127.0.0.1\0x"), 0, NULL), ==,
               FA_ERR_INVALID);
-    CHECK_INT(fa__listener_tcp(&listener, FA_SLICE("127.0.0.1."), 0, NULL), !=, 0);
+    /* Too long for a name: the resolver, which may ask the network, is not called. */
+    memset(long_name, 'x', sizeof(long_name));
+    CHECK_INT(
+        fa__listener_tcp(&listener, (fa_slice){long_name, sizeof(long_name)}, 0, NULL),
+        ==, FA_ERR_INVALID);
     CHECK_INT(listener.fd, ==, -7);
     CHECK_INT(fa__listener_tcp(&listener, FA_SLICE("localhost"), 0, NULL), ==, 0);
     fa__listener_close(&listener);
