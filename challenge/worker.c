@@ -4,6 +4,8 @@
 
 #include <fasterapi/error.h>
 
+#include "conn.h"
+
 static void on_run_timeout(fa__timer *timer)
 {
     fa__ch_worker *w =

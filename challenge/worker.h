@@ -88,15 +88,4 @@ bool fa__ch_worker_take(fa__ch_worker *w, fa__ch_slot *slot, uint64_t now_ns);
 /* For its connections: `slot` has to be sent again. */
 void fa__ch_worker_again(fa__ch_worker *w, const fa__ch_slot *slot);
 
-/* conn.c */
-void fa__ch_conn_init(fa__ch_conn *c, fa__ch_worker *w, fa__ch_slot *slots);
-void fa__ch_conn_free(fa__ch_conn *c);
-void fa__ch_conn_open(fa__ch_conn *c);
-
-/* The run ends before the answers in flight have come. */
-void fa__ch_conn_abandon(fa__ch_conn *c);
-
-/* Sends up to `max` requests, as far as there is room. */
-void fa__ch_conn_fill(fa__ch_conn *c, uint64_t now_ns, uint32_t max);
-
 #endif
