@@ -2,6 +2,8 @@
    remembering per parameter the ends that have failed. */
 #include "route/pattern.h"
 
+#include "route/segment.h"
+
 static const char *digits_end(const char *at, const char *end)
 {
     while (at < end && *at >= '0' && *at <= '9')
@@ -49,36 +51,12 @@ static const char *fraction_end(const char *dot, const char *end)
     return stop == dot + 1 ? dot : stop;
 }
 
-/* Segments are short: a call of memchr() costs more than most of them take. */
-static const char *segment_end(const char *at, const char *end)
-{
-    const uint64_t ones = 0x0101010101010101u, slashes = ones * '/';
-
-    for (; end - at >= 8; at += 8) {
-        uint64_t v;
-
-        memcpy(&v, at, sizeof(v));
-        v ^= slashes;
-        v = (v - ones) & ~v & (ones << 7); /* its lowest bit marks the first slash */
-        if (v == 0)
-            continue;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        return at + (unsigned)__builtin_ctzll(v) / 8;
-#else
-        break;
-#endif
-    }
-    while (at < end && *at != '/')
-        ++at;
-    return at;
-}
-
 const char *fa__convertor_scan(fa__convertor convertor, const char *at, const char *end)
 {
     const char *stop = NULL;
 
     switch (convertor) {
-    case FA__CONVERTOR_STR: stop = segment_end(at, end); break;
+    case FA__CONVERTOR_STR: stop = fa__segment_end(at, end); break;
     case FA__CONVERTOR_INT: stop = digits_end(at, end); break;
     case FA__CONVERTOR_FLOAT:
         stop = digits_end(at, end);

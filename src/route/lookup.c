@@ -2,6 +2,7 @@
 #include "route/registry.h"
 
 #include "base/ascii.h"
+#include "route/segment.h"
 
 typedef struct lookup {
     const fa__tree *tree;
@@ -13,9 +14,28 @@ typedef struct lookup {
     uint32_t method_bit;
     uint32_t full;    /* lowest ordinal of a route that matches and allows the method */
     uint32_t partial; /* and of one that does not allow it */
-    fa_slice *best;   /* what the best so far has captured */
-    fa_slice values[FA__ROUTE_MAX_PARAMS + 1]; /* what the route being tried captures */
+    fa_slice *best;   /* the caller's: what the best so far has captured */
+    fa_slice *values; /* what is being tried captures: `best` until something is found */
+    fa_slice spare[FA__ROUTE_MAX_PARAMS + 1]; /* and then this */
 } lookup;
+
+/* Whether any route matches, whatever its methods. */
+static bool found(const lookup *l)
+{
+    return (l->full & l->partial) != FA__TREE_NONE;
+}
+
+/* Where to put the captures from `depth` on. Mostly the first find is the only one,
+   so no copy is made of it, but room to go on when there is more to try. */
+static inline fa_slice *room_for_values(lookup *l, uint32_t depth)
+{
+    if (l->values == l->best && found(l)) {
+        for (uint32_t i = 0; i < depth; ++i)
+            l->spare[i] = l->best[i];
+        l->values = l->spare;
+    }
+    return l->values;
+}
 
 static bool allows(const lookup *l, const fa__tree_entry *entry)
 {
@@ -42,6 +62,8 @@ static void take(lookup *l, uint32_t ordinal, uint32_t value_count)
         l->partial = ordinal;
     else
         return;
+    if (l->values == l->best)
+        return;
     for (uint32_t i = 0; i < value_count; ++i)
         l->best[i] = l->values[i];
 }
@@ -52,13 +74,14 @@ static void take_leaves(lookup *l, uint32_t ordinal, uint32_t depth)
         take(l, ordinal, depth);
 }
 
-static void try_tails(lookup *l, uint32_t ordinal, const char *at)
+static void try_tails(lookup *l, uint32_t ordinal, const char *at, uint32_t depth)
 {
     for (; ordinal < l->full; ordinal = l->tree->entries[ordinal].next) {
         const fa__tree_entry *entry = &l->tree->entries[ordinal];
         const fa__pattern *p = &entry->route->pattern;
 
-        if (fa__pattern_match(p, entry->first_param, l->path, at, l->values))
+        if (fa__pattern_match(p, entry->first_param, l->path, at,
+                              room_for_values(l, depth)))
             take(l, ordinal, p->param_count);
     }
 }
@@ -83,6 +106,25 @@ static inline bool same_bytes(const char *a, const char *b, size_t n)
     return true;
 }
 
+/* Which of up to seven keys `byte` is, all compared at once; at least `key_count` for
+   none. The eighth byte compared is `key_count` itself: finding that one is no find. */
+static inline uint32_t find_key(const fa__tree_node *node, uint8_t byte)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t v = fa__load8((const char *)node->keys) ^ ones * byte;
+
+    v = (v - ones) & ~v & (ones << 7); /* its lowest bit marks the first equal byte */
+    return v != 0 ? (uint32_t)__builtin_ctzll(v) / 8 : FA__TREE_FEW + 1;
+#else
+    uint32_t i = 0;
+
+    while (i < node->key_count && node->keys[i] != byte)
+        ++i;
+    return i;
+#endif
+}
+
 /* The child whose text follows at `at`, or NULL. */
 static inline const fa__tree_node *find_child(const lookup *l, const fa__tree_node *node,
                                               const char *at)
@@ -92,18 +134,12 @@ static inline const fa__tree_node *find_child(const lookup *l, const fa__tree_no
 
     if (at == l->end)
         return NULL;
-    if (node->table != NULL) {
-        i = node->table[(uint8_t)*at];
-        if (i-- == 0)
-            return NULL;
-    } else {
-        for (i = 0; i < node->key_count; ++i) {
-            if (node->keys[i] == (uint8_t)*at)
-                break;
-        }
-        if (i == node->key_count)
-            return NULL;
-    }
+    if (node->table != NULL)
+        i = node->table[(uint8_t)*at] - 1u; /* 0, for none, becomes the highest number */
+    else
+        i = find_key(node, (uint8_t)*at);
+    if (i >= node->key_count)
+        return NULL;
     child = &l->tree->nodes[node->children + i];
     if (child->text_len > (size_t)(l->end - at) ||
         !same_bytes(child->text + 1, at + 1, child->text_len - 1))
@@ -111,75 +147,105 @@ static inline const fa__tree_node *find_child(const lookup *l, const fa__tree_no
     return child;
 }
 
-static void walk(lookup *l, const fa__tree_node *node, const char *at, uint32_t depth);
+/* A node passed by following the text, whose sides are still to try. */
+typedef struct side {
+    const fa__tree_node *node;
+    const char *at;
+    uint32_t depth;     /* values captured before it */
+    uint32_t convertor; /* of the next parameter to try */
+} side;
 
-/* What follows `node` other than text. */
-static void walk_sides(lookup *l, const fa__tree_node *node, const char *at,
-                       uint32_t depth)
+/* Enters the next parameter that matches at `s`; NULL when there is none left. */
+static inline const fa__tree_node *enter_param(lookup *l, side *s, const char **at)
 {
-    for (unsigned c = 0; c < 4; ++c) {
-        const fa__tree_node *next = &l->tree->nodes[node->params[c]];
+    while (s->convertor < 4) {
+        uint32_t c = s->convertor++, number = s->node->params[c];
+        const fa__tree_node *next = &l->tree->nodes[number];
         const char *stop;
 
-        if (node->params[c] == 0 || next->min_ordinal >= l->full)
+        if (number == 0 || next->min_ordinal >= l->full)
             continue;
-        stop = fa__convertor_scan((fa__convertor)c, at, l->end);
-        if (stop == NULL)
+        stop = c == FA__CONVERTOR_STR
+                   ? fa__segment_end(s->at, l->end)
+                   : fa__convertor_scan((fa__convertor)c, s->at, l->end);
+        if (stop == NULL || stop == s->at)
             continue;
-        l->values[depth] = (fa_slice){at, (size_t)(stop - at)};
-        walk(l, next, stop, depth + 1);
+        room_for_values(l, s->depth)[s->depth] =
+            (fa_slice){s->at, (size_t)(stop - s->at)};
+        *at = stop;
+        return next;
     }
-    try_tails(l, node->tails, at);
+    return NULL;
+}
+
+static void walk(lookup *l, const fa__tree_node *node, const char *at, uint32_t depth);
+
+/* All sides of one node at once. */
+static void walk_sides(lookup *l, side s)
+{
+    const fa__tree_node *next;
+    const char *at;
+
+    while ((next = enter_param(l, &s, &at)) != NULL)
+        walk(l, next, at, s.depth + 1);
+    try_tails(l, s.node->tails, s.at, s.depth);
 }
 
 /* Follows the text as far as it goes, then takes the sides it left behind, the deepest
-   first: text is mostly the right way, and what it finds prunes the sides. Only a
-   parameter recurses, so no deeper than the most that a pattern may have. */
+   first: text is mostly the right way, and what it finds prunes the sides. Where there
+   are more than fit, it recurses, a parameter further each time and so no deeper than
+   the most that a pattern may have. */
 static void walk(lookup *l, const fa__tree_node *node, const char *at, uint32_t depth)
 {
-    struct {
-        const fa__tree_node *node;
-        const char *at;
-    } sides[8];
+    side sides[16];
     unsigned count = 0;
 
-    while (node != NULL && node->min_ordinal < l->full) {
-        const fa__tree_node *child;
+    for (;;) {
+        while (node != NULL && node->min_ordinal < l->full) {
+            const fa__tree_node *child;
 
-        if (at >= l->line_feed)
-            take_leaves(l, node->leaves, depth);
-        child = find_child(l, node, at);
-        if (node->side_ordinal < l->full) {
-            if (count == sizeof(sides) / sizeof(sides[0])) {
-                walk_sides(l, node, at, depth);
-            } else {
-                sides[count].node = node;
-                sides[count++].at = at;
+            if (at >= l->line_feed)
+                take_leaves(l, node->leaves, depth);
+            child = find_child(l, node, at);
+            if (node->side_ordinal < l->full) {
+                if (count == sizeof(sides) / sizeof(sides[0]))
+                    walk_sides(l, (side){node, at, depth, 0});
+                else
+                    sides[count++] = (side){node, at, depth, 0};
             }
+            at += child != NULL ? child->text_len : 0;
+            node = child;
         }
-        node = child;
-        at += child != NULL ? child->text_len : 0;
-    }
-    while (count-- > 0) {
-        if (sides[count].node->side_ordinal < l->full)
-            walk_sides(l, sides[count].node, sides[count].at, depth);
+        for (node = NULL; node == NULL; --count) {
+            side *s;
+
+            if (count == 0)
+                return;
+            s = &sides[count - 1];
+            if (s->node->side_ordinal >= l->full)
+                continue;
+            node = enter_param(l, s, &at);
+            depth = s->depth + 1;
+            if (node != NULL)
+                break; /* and come back to this side for what else it has */
+            try_tails(l, s->node->tails, s->at, s->depth);
+        }
     }
 }
 
 static void search(lookup *l, fa_slice path)
 {
+    const fa__tree_node *first;
+
     l->path = path;
     l->end = path.p + path.len;
     l->line_feed = path.len > 0 && l->end[-1] == '\n' ? l->end - 1 : l->end;
     l->full = l->partial = FA__TREE_NONE;
-    if (path.len > 0)
-        walk(l, l->tree->nodes, path.p, 0);
-}
-
-/* Whether any route matches, whatever its methods. */
-static bool found(const lookup *l)
-{
-    return l->full != FA__TREE_NONE || l->partial != FA__TREE_NONE;
+    l->values = l->best;
+    /* Every pattern starts with a slash, so the root has one child and nothing else. */
+    first = &l->tree->nodes[l->tree->nodes[0].children];
+    if (first->text_len <= path.len && same_bytes(first->text, path.p, first->text_len))
+        walk(l, first, path.p + first->text_len, 0);
 }
 
 static bool search_with_slash(lookup *l, const fa_allocator *alloc, fa_slice path)
