@@ -45,12 +45,12 @@ typedef enum fa__body_kind {
 
 typedef struct fa__request_head {
     fa_slice method_name;
-    fa_slice target; /* as it came */
-    fa_slice path;   /* raw, still percent-encoded; "/" for an absolute-form without
-                        one, "*" for asterisk-form, empty for authority-form */
-    fa_slice query;  /* raw, after the first '?', which it leaves out */
-    fa_slice host;   /* authority of the target or else the Host field; may be empty */
-    fa__field *fields;    /* the caller's array */
+    fa_slice target;   /* as it came */
+    fa_slice path;     /* raw, still percent-encoded; "/" for an absolute-form without
+                          one, "*" for asterisk-form, empty for authority-form */
+    fa_slice query;    /* raw, after the first '?', which it leaves out */
+    fa_slice host;     /* authority of the target or else the Host field; may be empty */
+    fa__field *fields; /* the caller's array */
     uint32_t field_count; /* used */
     uint32_t field_cap;   /* room; one more field is FA_ERR_TOO_MANY_FIELDS */
     uint64_t content_length;
