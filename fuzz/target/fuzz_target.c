@@ -57,9 +57,14 @@ static void check_round_trip(fa_slice bytes, fa_arena *arena)
     fa_slice out, expected;
 
     require(encoded != NULL && replaced != NULL, "memory");
-    for (size_t i = 0; i < bytes.len; ++i)
-        snprintf(encoded + 3 * i, 4, i % 2 != 0 ? "%%%02x" : "%%%02X",
-                 (unsigned)(unsigned char)bytes.p[i]);
+    for (size_t i = 0; i < bytes.len; ++i) {
+        const char *digits = i % 2 != 0 ? "0123456789abcdef" : "0123456789ABCDEF";
+        unsigned char c = (unsigned char)bytes.p[i];
+
+        encoded[3 * i] = '%';
+        encoded[3 * i + 1] = digits[c >> 4];
+        encoded[3 * i + 2] = digits[c & 15];
+    }
     expected = (fa_slice){replaced, fa__utf8_replace(replaced, bytes.p, bytes.len)};
     require(fa__percent_decode(&out, (fa_slice){encoded, 3 * bytes.len}, arena) == 0,
             "decoded");
