@@ -38,14 +38,14 @@ static inline size_t run(const char *p, size_t len, unsigned classes)
     return i;
 }
 
-static size_t portable_token(const char *p, size_t len)
+static size_t portable_request(const char *p, size_t len, size_t *method_len)
 {
-    return run(p, len, FA__CLASS_TOKEN);
-}
+    size_t n = run(p, len, FA__CLASS_TOKEN);
 
-static size_t portable_path(const char *p, size_t len)
-{
-    return run(p, len, FA__CLASS_PATH);
+    *method_len = n;
+    if (n < len)
+        ++n;
+    return n + run(p + n, len - n, FA__CLASS_PATH);
 }
 
 static size_t portable_query(const char *p, size_t len)
@@ -66,7 +66,7 @@ static bool has_control(uint64_t word)
 }
 
 /* Values are the long part of a head: eight bytes at a time. */
-static size_t portable_value(const char *p, size_t len)
+static size_t run_value(const char *p, size_t len)
 {
     size_t i = 0;
 
@@ -89,12 +89,14 @@ static size_t portable_field(const char *p, size_t len, size_t *name_len)
     size_t n = run(p, len, FA__CLASS_TOKEN);
 
     *name_len = n;
-    return n + portable_value(p + n, len - n);
+    return n + run_value(p + n, len - n);
 }
 
 const fa__http1_scan fa__http1_scan_portable = {
-    "portable",     portable_token, portable_path,
-    portable_query, portable_value, portable_field,
+    "portable",
+    portable_request,
+    portable_query,
+    portable_field,
 };
 
 const fa__http1_scan *const *fa__http1_scan_all(void)

@@ -28,14 +28,16 @@ static inline bool fa__http1_is(unsigned char c, unsigned classes)
 typedef struct fa__http1_scan {
     const char *name;
 
-    /* How many bytes from `p` on are of that class; `len` when all are. */
-    size_t (*token)(const char *p, size_t len);
-    size_t (*path)(const char *p, size_t len);
-    size_t (*query)(const char *p, size_t len);
-    size_t (*value)(const char *p, size_t len);
+    /* The begin of a request-line in one go: `*method_len` is how many bytes from `p` on
+       TOKEN allows. The result is the first offset behind the byte after them that PATH
+       does not allow, or `len`. */
+    size_t (*request)(const char *p, size_t len, size_t *method_len);
 
-    /* A field line in one go: `*name_len` is what token() returns, and the result is
-       the first offset from there on that VALUE does not allow, or `len`. */
+    /* How many bytes from `p` on QUERY allows. */
+    size_t (*query)(const char *p, size_t len);
+
+    /* A field line in one go: `*name_len` is how many bytes from `p` on TOKEN allows. The
+       result is the first offset from there on that VALUE does not allow, or `len`. */
     size_t (*field)(const char *p, size_t len, size_t *name_len);
 } fa__http1_scan;
 

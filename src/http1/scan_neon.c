@@ -51,24 +51,19 @@ static inline size_t run16(what k, const char *p, size_t len)
     return i;
 }
 
-static size_t neon_token(const char *p, size_t len)
+static size_t neon_request(const char *p, size_t len, size_t *method_len)
 {
-    return run16(TOKEN, p, len);
-}
+    size_t n = run16(TOKEN, p, len);
 
-static size_t neon_path(const char *p, size_t len)
-{
-    return run16(PATH, p, len);
+    *method_len = n;
+    if (n < len)
+        ++n;
+    return n + run16(PATH, p + n, len - n);
 }
 
 static size_t neon_query(const char *p, size_t len)
 {
     return run16(QUERY, p, len);
-}
-
-static size_t neon_value(const char *p, size_t len)
-{
-    return run16(VALUE, p, len);
 }
 
 static size_t neon_field(const char *p, size_t len, size_t *name_len)
@@ -82,7 +77,10 @@ static size_t neon_field(const char *p, size_t len, size_t *name_len)
 const fa__http1_scan *fa__http1_scan_neon(void)
 {
     static const fa__http1_scan scan = {
-        "neon", neon_token, neon_path, neon_query, neon_value, neon_field,
+        "neon",
+        neon_request,
+        neon_query,
+        neon_field,
     };
 
     return &scan;

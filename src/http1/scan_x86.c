@@ -115,22 +115,12 @@ INLINE size_t run16(what k, const char *p, size_t len)
     return no != 0 ? i + first(no) : len;
 }
 
-static size_t sse2_path(const char *p, size_t len)
-{
-    return run16(PATH, p, len);
-}
-
 static size_t sse2_query(const char *p, size_t len)
 {
     return run16(QUERY, p, len);
 }
 
-static size_t sse2_value(const char *p, size_t len)
-{
-    return run16(VALUE, p, len);
-}
-
-static size_t sse2_token(const char *p, size_t len)
+INLINE size_t run_token(const char *p, size_t len)
 {
     size_t i;
     unsigned no;
@@ -144,6 +134,20 @@ static size_t sse2_token(const char *p, size_t len)
         return len;
     no = bad_token(load_few(p + i, len - i)) & low_bits(len - i);
     return no != 0 ? i + first(no) : len;
+}
+
+/* The path behind the method, whose byte after it is not looked at. */
+INLINE size_t finish_request(const char *p, size_t len, size_t n)
+{
+    if (n < len)
+        ++n;
+    return n + run16(PATH, p + n, len - n);
+}
+
+static size_t sse2_request(const char *p, size_t len, size_t *method_len)
+{
+    *method_len = run_token(p, len);
+    return finish_request(p, len, *method_len);
 }
 
 /* What VALUE does not allow is no tchar either: the first of them comes after the
@@ -234,9 +238,10 @@ INLINE FOR_SSE4 size_t shuffle_field(const char *p, size_t len, size_t *name_len
     return no != 0 ? i + first(no) : len;
 }
 
-FOR_SSE4 static size_t sse42_token(const char *p, size_t len)
+FOR_SSE4 static size_t sse42_request(const char *p, size_t len, size_t *method_len)
 {
-    return shuffle_token(p, len);
+    *method_len = shuffle_token(p, len);
+    return finish_request(p, len, *method_len);
 }
 
 FOR_SSE4 static size_t sse42_field(const char *p, size_t len, size_t *name_len)
@@ -299,32 +304,30 @@ INLINE FOR_AVX2 size_t run32(what k, const char *p, size_t len)
     return i + run16(k, p + i, len - i);
 }
 
-FOR_AVX2 static size_t avx2_path(const char *p, size_t len)
-{
-    return run32(PATH, p, len);
-}
-
 FOR_AVX2 static size_t avx2_query(const char *p, size_t len)
 {
     return run32(QUERY, p, len);
 }
 
-FOR_AVX2 static size_t avx2_value(const char *p, size_t len)
+/* One load mostly shows the whole request-line up to its query. */
+FOR_AVX2 static size_t avx2_request(const char *p, size_t len, size_t *method_len)
 {
-    return run32(VALUE, p, len);
-}
+    if (len >= 32) {
+        __m256i x = load32(p);
+        unsigned no = bad_token32(x);
 
-FOR_AVX2 static size_t avx2_token(const char *p, size_t len)
-{
-    size_t i;
+        if (no != 0) {
+            unsigned n = first(no);
 
-    for (i = 0; len - i >= 32; i += 32) {
-        unsigned no = bad_token32(load32(p + i));
-
-        if (no != 0)
-            return i + first(no);
+            *method_len = n;
+            no = bad32(PATH, x) >> n >> 1; /* a shift by 32 in two */
+            if (no != 0)
+                return n + 1 + first(no);
+            return 32 + run32(PATH, p + 32, len - 32);
+        }
     }
-    return i + shuffle_token(p + i, len - i);
+    *method_len = shuffle_token(p, len);
+    return finish_request(p, len, *method_len);
 }
 
 FOR_AVX2 static size_t avx2_field(const char *p, size_t len, size_t *name_len)
@@ -349,7 +352,10 @@ FOR_AVX2 static size_t avx2_field(const char *p, size_t len, size_t *name_len)
 const fa__http1_scan *fa__http1_scan_sse2(void)
 {
     static const fa__http1_scan scan = {
-        "sse2", sse2_token, sse2_path, sse2_query, sse2_value, sse2_field,
+        "sse2",
+        sse2_request,
+        sse2_query,
+        sse2_field,
     };
 
     return &scan;
@@ -358,7 +364,10 @@ const fa__http1_scan *fa__http1_scan_sse2(void)
 const fa__http1_scan *fa__http1_scan_sse42(void)
 {
     static const fa__http1_scan scan = {
-        "sse4.2", sse42_token, sse2_path, sse2_query, sse2_value, sse42_field,
+        "sse4.2",
+        sse42_request,
+        sse2_query,
+        sse42_field,
     };
 
     return __builtin_cpu_supports("sse4.2") ? &scan : NULL;
@@ -367,7 +376,10 @@ const fa__http1_scan *fa__http1_scan_sse42(void)
 const fa__http1_scan *fa__http1_scan_avx2(void)
 {
     static const fa__http1_scan scan = {
-        "avx2", avx2_token, avx2_path, avx2_query, avx2_value, avx2_field,
+        "avx2",
+        avx2_request,
+        avx2_query,
+        avx2_field,
     };
 
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") ? &scan : NULL;

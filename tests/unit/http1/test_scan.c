@@ -1,5 +1,4 @@
 /* Every scanner that this processor can run, against the rules byte by byte. */
-#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -71,12 +70,13 @@ static size_t expected(rule *allowed, const char *p, size_t len)
 
 static void check_all(const fa__http1_scan *scan, const char *p, size_t len)
 {
-    size_t name = expected(allowed_token, p, len), name_len = len + 1, end;
+    size_t name = expected(allowed_token, p, len), after = name < len ? name + 1 : len;
+    size_t name_len = len + 1, method_len = len + 1, end;
 
-    CHECK_U64(scan->token(p, len), ==, name);
-    CHECK_U64(scan->path(p, len), ==, expected(allowed_path, p, len));
+    end = scan->request(p, len, &method_len);
+    CHECK_U64(method_len, ==, name);
+    CHECK_U64(end, ==, after + expected(allowed_path, p + after, len - after));
     CHECK_U64(scan->query(p, len), ==, expected(allowed_query, p, len));
-    CHECK_U64(scan->value(p, len), ==, expected(allowed_value, p, len));
     end = scan->field(p, len, &name_len);
     CHECK_U64(name_len, ==, name);
     CHECK_U64(end, ==, name + expected(allowed_value, p + name, len - name));
@@ -101,6 +101,26 @@ static void test_every_byte_everywhere(void **state)
                 p[at] = 'a';
             }
         }
+}
+
+/* A method, then a path; what lies between is not looked at. */
+static void test_request_shapes(void **state)
+{
+    page_end *pe = *state;
+    static const char ends[] = " ?#\r\n\x7f\x80";
+
+    for (const fa__http1_scan *const *scan = fa__http1_scan_all(); *scan != NULL; ++scan)
+        for (size_t method = 0; method < 70; ++method)
+            for (size_t path = 0; path < 70; ++path)
+                for (size_t c = 0; c < sizeof(ends); ++c) {
+                    char *p = pe->end - method - path - 2;
+
+                    memset(p, 'M', method);
+                    p[method] = ' ';
+                    memset(p + method + 1, '/', path);
+                    p[method + 1 + path] = ends[c];
+                    check_all(*scan, p, method + path + 2);
+                }
 }
 
 /* A name, then a value with tabs and bytes from 0x80 on, then an end. */
@@ -191,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_every_byte_everywhere),
+        cmocka_unit_test(test_request_shapes),
         cmocka_unit_test(test_field_shapes),
         cmocka_unit_test(test_random),
     };
