@@ -42,6 +42,8 @@ static void bar(FILE *out, uint64_t n, uint64_t most)
 
     if (length == 0 && n > 0)
         length = 1; /* an outlier shall be seen */
+    if (length > 0)
+        (void)fputc(' ', out);
     for (uint64_t i = 0; i < length; ++i)
         (void)fputc('#', out);
 }
@@ -63,7 +65,7 @@ static void chart(FILE *out, const fa__ch_histogram *h)
         uint64_t n = fa__ch_histogram_below(h, to) - fa__ch_histogram_below(h, from);
         char text[FA__CH_TEXT], count[FA__CH_TEXT];
 
-        (void)fprintf(out, "  < %-8s %12s %6.2f%% ", fa__ch_time_text(text, to),
+        (void)fprintf(out, "  < %-8s %12s %6.2f%%", fa__ch_time_text(text, to),
                       fa__ch_count_text(count, n), (double)n * 100.0 / (double)h->count);
         bar(out, n, most);
         (void)fputc('\n', out);
