@@ -148,17 +148,17 @@ void fa__loop_remove(fa__loop *loop, fa__io *io)
     }
 }
 
-/* How long to wait: the caller's bound or the next timer, whichever is sooner. */
-static int bounded_timeout(fa__loop *loop, int timeout_ms)
+/* How long to wait: the caller's bound or the next timer, whichever is sooner. The
+   clock was read before the last batch; what that took is a delay timers may have. */
+static int bounded_timeout(const fa__loop *loop, int timeout_ms)
 {
-    fa__msec next, now;
+    fa__msec next, now = loop->now;
 
     if (timeout_ms == 0)
         return 0;
     next = fa__timer_wheel_next(&loop->timers);
     if (next == FA__NEVER)
         return timeout_ms;
-    now = fa__clock_monotonic_ms();
     if (next <= now)
         return 0;
     if (timeout_ms >= 0 && next - now > (fa__msec)timeout_ms)
