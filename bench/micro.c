@@ -19,6 +19,12 @@ enum {
     REPETITIONS_MAX = 999,
 };
 
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 typedef struct options {
     const char *filter; /* cases whose name contains it; NULL: all */
     uint64_t span_ns;   /* length of one repetition */
@@ -171,7 +177,7 @@ static void print_method(const options *o, int core)
         printf("{\"cpu\":");
         print_json_string(cpu);
         printf(",\"core\":%d,\"compiler\":", core);
-        print_json_string(__VERSION__);
+        print_json_string(COMPILER);
         printf(",\"commit\":\"%s\",\"repetitions\":%d,\"span_ms\":%.1f,\"cases\":[",
                FA_BENCH_COMMIT, o->repetitions, (double)o->span_ns / 1e6);
         return;
@@ -181,11 +187,7 @@ static void print_method(const options *o, int core)
         printf("pinned to core %d\n", core);
     else
         printf("not pinned: expect a wide spread\n");
-#ifdef __clang__
-    printf("compiler  %s\n", __VERSION__);
-#else
-    printf("compiler  gcc %s\n", __VERSION__);
-#endif
+    printf("compiler  %s\n", COMPILER);
     printf("commit    %s\n", FA_BENCH_COMMIT);
     printf(
         "method    %d repetitions of about %.0f ms each after a warm-up; ns of CPU time\n"
