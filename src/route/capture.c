@@ -195,9 +195,17 @@ bool fa__pattern_match(const fa__pattern *p, uint32_t first, fa_slice path,
     search s;
     uint32_t k = first;
 
-    s.pattern = p;
     s.end = end;
     s.line_feed = path.len > 0 && end[-1] == '\n' ? end - 1 : end;
+    /* No need to search where a `path` ends the pattern, as in every mount. */
+    if (k + 1 == p->param_count && p->params[k].convertor == FA__CONVERTOR_PATH &&
+        p->literals[k + 1].len == 0) {
+        const char *stop = until(at, '\n', end);
+
+        values[k] = (fa_slice){at, (size_t)(stop - at)};
+        return stop >= s.line_feed;
+    }
+    s.pattern = p;
     for (uint32_t i = first; i < p->param_count; ++i)
         s.steps[i] = (step){.start = end, .run_end = end};
     move_start(&s.steps[k], p->params[k].convertor, at, end);

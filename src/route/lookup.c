@@ -106,8 +106,8 @@ static inline bool same_bytes(const char *a, const char *b, size_t n)
     return true;
 }
 
-/* Which of up to seven keys `byte` is, all compared at once; at least `key_count` for
-   none. The eighth byte compared is `key_count` itself: finding that one is no find. */
+/* Which of up to six keys `byte` is, all compared at once; at least `key_count` for
+   none. The last two bytes compared are no keys, and finding them is no find. */
 static inline uint32_t find_key(const fa__tree_node *node, uint8_t byte)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -115,7 +115,7 @@ static inline uint32_t find_key(const fa__tree_node *node, uint8_t byte)
     uint64_t v = fa__load8((const char *)node->keys) ^ ones * byte;
 
     v = (v - ones) & ~v & (ones << 7); /* its lowest bit marks the first equal byte */
-    return v != 0 ? (uint32_t)__builtin_ctzll(v) / 8 : FA__TREE_FEW + 1;
+    return v != 0 ? (uint32_t)__builtin_ctzll(v) / 8 : sizeof(v);
 #else
     uint32_t i = 0;
 
@@ -151,19 +151,20 @@ static inline const fa__tree_node *find_child(const lookup *l, const fa__tree_no
 typedef struct side {
     const fa__tree_node *node;
     const char *at;
-    uint32_t depth;     /* values captured before it */
-    uint32_t convertor; /* of the next parameter to try */
+    uint32_t depth;      /* values captured before it */
+    uint32_t param_bits; /* of the node: the parameters not yet tried */
 } side;
 
 /* Enters the next parameter that matches at `s`; NULL when there is none left. */
 static inline const fa__tree_node *enter_param(lookup *l, side *s, const char **at)
 {
-    while (s->convertor < 4) {
-        uint32_t c = s->convertor++, number = s->node->params[c];
-        const fa__tree_node *next = &l->tree->nodes[number];
+    while (s->param_bits != 0) {
+        unsigned c = (unsigned)__builtin_ctz(s->param_bits);
+        const fa__tree_node *next = &l->tree->nodes[s->node->params[c]];
         const char *stop;
 
-        if (number == 0 || next->min_ordinal >= l->full)
+        s->param_bits &= s->param_bits - 1;
+        if (next->min_ordinal >= l->full)
             continue;
         stop = c == FA__CONVERTOR_STR
                    ? fa__segment_end(s->at, l->end)
@@ -209,26 +210,29 @@ static void walk(lookup *l, const fa__tree_node *node, const char *at, uint32_t 
             child = find_child(l, node, at);
             if (node->side_ordinal < l->full) {
                 if (count == sizeof(sides) / sizeof(sides[0]))
-                    walk_sides(l, (side){node, at, depth, 0});
+                    walk_sides(l, (side){node, at, depth, node->param_bits});
                 else
-                    sides[count++] = (side){node, at, depth, 0};
+                    sides[count++] = (side){node, at, depth, node->param_bits};
             }
             at += child != NULL ? child->text_len : 0;
             node = child;
         }
-        for (node = NULL; node == NULL; --count) {
+        node = NULL;
+        while (node == NULL) {
             side *s;
 
             if (count == 0)
                 return;
             s = &sides[count - 1];
-            if (s->node->side_ordinal >= l->full)
-                continue;
-            node = enter_param(l, s, &at);
-            depth = s->depth + 1;
-            if (node != NULL)
-                break; /* and come back to this side for what else it has */
-            try_tails(l, s->node->tails, s->at, s->depth);
+            if (s->node->side_ordinal < l->full) {
+                node = enter_param(l, s, &at);
+                depth = s->depth + 1;
+                if (node == NULL)
+                    try_tails(l, s->node->tails, s->at, s->depth);
+                else if (s->param_bits != 0 || s->node->tails != FA__TREE_NONE)
+                    break; /* and come back to this side for what else it has */
+            }
+            --count;
         }
     }
 }

@@ -222,8 +222,12 @@ static int emit(fa__tree *tree, const builder *b)
             .leaves = d->first_leaf,
             .tails = d->first_tail,
         };
-        for (size_t c = 0; c < 4; ++c)
-            node->params[c] = d->params[c] != NULL ? d->params[c]->number : 0;
+        for (unsigned c = 0; c < 4; ++c) {
+            if (d->params[c] == NULL)
+                continue;
+            node->params[c] = d->params[c]->number;
+            node->param_bits |= (uint8_t)(1u << c);
+        }
         if (index_children(&tree->memory, node, d) != 0)
             return FA_ERR_NOMEM;
     }

@@ -6,7 +6,7 @@
 #include "route/router.h"
 
 enum {
-    FA__TREE_FEW = 7, /* children told apart by `keys`, without a table */
+    FA__TREE_FEW = 6, /* children told apart by `keys`, without a table */
 };
 
 #define FA__TREE_NONE UINT32_MAX
@@ -25,6 +25,7 @@ typedef struct fa__tree_node {
     const uint8_t *table; /* first byte -> 1 + child, 0 for none; NULL: see `keys` */
     uint8_t keys[FA__TREE_FEW];
     uint8_t key_count;
+    uint8_t param_bits; /* of (1 << convertor) for each of `params` that is there */
     uint32_t text_len;
     uint32_t min_ordinal;  /* of the node and all below */
     uint32_t side_ordinal; /* of `params` and `tails` alone */

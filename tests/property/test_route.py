@@ -382,7 +382,7 @@ def test_captures_of_one_hard_segment(driver: Driver, rng: random.Random) -> Non
     """Patterns of many parameters, texts of few characters: the most backtracking."""
     kinds = ["", "", ":int", ":float", ":path", ":uuid"]
     matched = 0
-    for _ in range(TABLES):
+    for _ in range(TABLES // 2):
         parts = [
             "{p%d%s}" % (i, rng.choice(kinds)) if rng.random() < 0.65 else rng.choice("a1./-é")
             for i in range(rng.randint(1, 7))
@@ -400,4 +400,4 @@ def test_captures_of_one_hard_segment(driver: Driver, rng: random.Random) -> Non
             if match is not None:
                 assert ours.values == match.groupdict(), describe(table, "GET", path)
                 matched += 1
-    assert matched >= 2000
+    assert matched >= 1000
