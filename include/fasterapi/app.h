@@ -101,8 +101,8 @@ FA_API int fa_app_use(fa_app *app, const fa_middleware *middleware);
 
 /** Any may be NULL. Called by fa_server_run() on its own thread. */
 typedef struct fa_lifecycle {
-    int (*on_start)(fa_app *app, void *user_data); /* before the first request; an error
-                                                      (negative) ends fa_server_run() */
+    int (*on_start)(fa_app *app, void *user_data);  /* before the first request; an error
+                                                       (negative) ends fa_server_run() */
     void (*on_drain)(fa_app *app, void *user_data); /* no new connections from here on */
     void (*on_stop)(fa_app *app, void *user_data);  /* after the last request */
     void *user_data;

@@ -41,10 +41,10 @@ typedef struct fa_limits {
     uint32_t max_connections;             /* 503 above it; 0: none; default 65536 */
     uint32_t max_connections_per_address; /* 503 above it; default 0: none */
     uint32_t max_requests_per_connection; /* then it is closed; default 0: none */
-    uint32_t max_pipelined;      /* answered at one go before other connections get their
-                                    turn; default 64, at least 1 */
-    uint32_t max_pending_bytes;  /* unsent output above which a connection's next request
-                                    waits and writers are told FA_ERR_FULL; 262144 */
+    uint32_t max_pipelined;     /* answered at one go before other connections get their
+                                   turn; default 64, at least 1 */
+    uint32_t max_pending_bytes; /* unsent output above which a connection's next request
+                                   waits and writers are told FA_ERR_FULL; 262144 */
 } fa_limits;
 
 /** Sets every field to its default. */

@@ -36,7 +36,8 @@ typedef struct fa_arena fa_arena;
 /** `n` bytes aligned for any type, uninitialised; NULL when there is no memory. */
 FA_API void *fa_arena_alloc(fa_arena *arena, size_t n);
 
-/** A copy of `v` in the arena, followed by a NUL; `.p` is NULL when there is no memory. */
+/** A copy of `v` in the arena, followed by a NUL; `.p` is NULL when there is no memory.
+ */
 FA_API fa_slice fa_arena_copy(fa_arena *arena, fa_slice v);
 
 /** Text formatted as by printf(), in the arena; `.p` is NULL when there is no memory. */

@@ -19,7 +19,8 @@ extern "C" {
  *   that the library makes (handler, body callback, ...) it lives at least until
  *   that call returns; elsewhere (a deferred answer) it is gone as soon as
  *   fa_respond() or fa_response_end() returns, and when the client goes away: the
- *   callback of fa_request_on_finish() tells.
+ *   callback of fa_request_on_finish() tells, and functions that find out by
+ *   themselves return FA_ERR_CLOSED.
  * Ownership: every slice handed out is borrowed until the call in which you got it
  *   returns (handler, callback, fa_deferred_run() function); what shall live longer is
  *   copied with fa_arena_copy(). Asking again later, in another call, is fine.
@@ -100,8 +101,8 @@ FA_API int64_t fa_request_content_length(const fa_request *req);
  * Gets the body of a streaming route piece by piece.
  *
  * `error` is 0 while data comes; `data` is empty at the end of the body, and only
- * there. A negative `error` (FA_ERR_TIMEOUT, FA_ERR_BODY_TOO_LARGE, FA_ERR_CHUNK, ...) ends
- * it too: answer if you can, the server answers by itself if you don't. When the
+ * there. A negative `error` (FA_ERR_TIMEOUT, FA_ERR_BODY_TOO_LARGE, FA_ERR_CHUNK, ...)
+ * ends it too: answer if you can, the server answers by itself if you don't. When the
  * client goes away fa_request_on_finish() tells, not this.
  * `data` is borrowed until the callback returns.
  */

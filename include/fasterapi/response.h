@@ -21,10 +21,9 @@ extern "C" {
  * Adds a header field to the answer (several of one name are all sent). The name is
  * sent in lower case.
  *
- * Content-Length, Transfer-Encoding, Connection, Trailer and Upgrade are the server's: FA_ERR_INVALID.
- * Date and Server given here replace the server's own.
- * FA_ERR_FIELD_NAME, FA_ERR_FIELD_VALUE: not allowed by RFC 9110, section 5.
- * Ownership: both are copied.
+ * Content-Length, Transfer-Encoding, Connection, Trailer and Upgrade are the server's:
+ * FA_ERR_INVALID. Date and Server given here replace the server's own. FA_ERR_FIELD_NAME,
+ * FA_ERR_FIELD_VALUE: not allowed by RFC 9110, section 5. Ownership: both are copied.
  */
 FA_API int fa_response_header(fa_request *req, fa_slice name, fa_slice value);
 
@@ -70,7 +69,8 @@ FA_API int fa_response_start(fa_request *req, int status, int64_t length);
  */
 FA_API int fa_response_write(fa_request *req, fa_slice data);
 
-/** A trailer field (RFC 9110, 6.5); only before the end of a chunked answer, else dropped. */
+/** A trailer field (RFC 9110, 6.5); only before the end of a chunked answer, else
+ * dropped. */
 FA_API int fa_response_trailer(fa_request *req, fa_slice name, fa_slice value);
 
 /** Ends the answer. Fewer bytes than the length started with: the connection is
@@ -90,13 +90,15 @@ FA_API void fa_response_on_drain(fa_request *req, fa_drain_fn *fn, void *user_da
 
 /* ---- upgrade (RFC 9110, section 7.8) ---- */
 
-/** A connection that no longer speaks HTTP. Lives until on_close. Threads: its worker's. */
+/** A connection that no longer speaks HTTP. Lives until on_close. Threads: its worker's.
+ */
 typedef struct fa_stream fa_stream;
 
 typedef struct fa_stream_handler {
     /** Bytes came; borrowed until the callback returns. */
     void (*on_data)(fa_stream *stream, fa_slice data, void *user_data);
-    /** The output has drained after fa_stream_write() returned FA_ERR_FULL; may be NULL. */
+    /** The output has drained after fa_stream_write() returned FA_ERR_FULL; may be NULL.
+     */
     void (*on_drain)(fa_stream *stream, void *user_data);
     /** The server is shutting down: say goodbye and fa_stream_close(). NULL: the server
         closes the stream at once. */

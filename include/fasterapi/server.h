@@ -12,14 +12,14 @@ extern "C" {
 
 typedef struct fa_server_options {
     fa_limits limits;
-    unsigned threads;        /* worker threads; default 1, at most 256 */
-    bool handle_signals;     /* SIGTERM and SIGINT stop it in order, a second one at once,
-                                while fa_server_run() runs; default true */
-    bool access_log;         /* a line a request at level INFO; default false */
-    bool date_header;        /* default true (RFC 9110, 6.6.1) */
-    fa_slice server_header;  /* borrowed; default "fasterapi", empty: not sent */
-    int backlog;             /* of listen(2); default 2048 */
-    fa_logger *logger;       /* borrowed; default NULL: a logger of its own, INFO, stderr */
+    unsigned threads;       /* worker threads; default 1, at most 256 */
+    bool handle_signals;    /* SIGTERM and SIGINT stop it in order, a second one at once,
+                               while fa_server_run() runs; default true */
+    bool access_log;        /* a line a request at level INFO; default false */
+    bool date_header;       /* default true (RFC 9110, 6.6.1) */
+    fa_slice server_header; /* borrowed; default "fasterapi", empty: not sent */
+    int backlog;            /* of listen(2); default 2048 */
+    fa_logger *logger; /* borrowed; default NULL: a logger of its own, INFO, stderr */
     const fa_allocator *alloc; /* copied; default NULL: malloc */
 } fa_server_options;
 
@@ -28,14 +28,14 @@ FA_API void fa_server_options_init(fa_server_options *options);
 
 /** Totals since the start; `active` and `connections_open` are of this moment. */
 typedef struct fa_counters {
-    uint64_t connections;      /* accepted */
+    uint64_t connections; /* accepted */
     uint64_t connections_open;
     uint64_t connections_shed; /* answered 503 for a limit */
     uint64_t requests;         /* heads parsed */
     uint64_t active;           /* not answered yet */
     uint64_t responses_1xx, responses_2xx, responses_3xx, responses_4xx, responses_5xx;
-    uint64_t malformed;        /* refused by the parser */
-    uint64_t timeouts;         /* cut for slowness */
+    uint64_t malformed; /* refused by the parser */
+    uint64_t timeouts;  /* cut for slowness */
     uint64_t bytes_in, bytes_out;
 } fa_counters;
 
@@ -54,7 +54,8 @@ FA_API void fa_server_del(fa_server *server);
     or FA_ERR_SYSTEM (errno: EADDRINUSE, ...). */
 FA_API int fa_server_listen(fa_server *server, const char *host, uint16_t port);
 /** A unix socket with these permissions (0666); a stale one in its place is removed. */
-FA_API int fa_server_listen_unix(fa_server *server, const char *path, unsigned permissions);
+FA_API int fa_server_listen_unix(fa_server *server, const char *path,
+                                 unsigned permissions);
 /** A listening socket that somebody else made (systemd, a supervisor); taken over. */
 FA_API int fa_server_listen_fd(fa_server *server, int fd);
 /** The port of the first listener, for those who asked for 0. */
@@ -85,7 +86,8 @@ FA_API int fa_serve(fa_app *app, const char *host, uint16_t port);
  */
 typedef struct fa_worker fa_worker;
 
-/** `options->threads` and `handle_signals` do not matter here. Errors as fa_server_new(). */
+/** `options->threads` and `handle_signals` do not matter here. Errors as fa_server_new().
+ */
 FA_API int fa_worker_new(fa_worker **out, fa_app *app, const fa_server_options *options);
 /** Breaks off whatever is left. */
 FA_API void fa_worker_del(fa_worker *worker);

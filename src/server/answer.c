@@ -9,8 +9,15 @@
 static int answered(fa__conn *conn)
 {
     conn->req->answer = FA__ANSWER_ENDED;
-    fa__conn_after(conn);
+    (void)fa__conn_after(conn);
     return 0;
+}
+
+/* Nothing more can be sent: from outside of any callback, the connection ends here. */
+static int failed(fa__conn *conn, int error)
+{
+    (void)fa__conn_after(conn);
+    return error;
 }
 
 static bool speaks_1_1(const fa_request *req)
@@ -127,9 +134,9 @@ static int respond(fa_request *req, int status, fa_slice content_type, fa_slice 
         body = (fa_slice){NULL, 0};
     rv = write_head(conn, status, &f, content_type, body);
     if (rv < 0)
-        return rv;
+        return failed(conn, rv);
     if (rv == 0 && body.len > 0 && fa__conn_put(conn, body) != 0)
-        return FA_ERR_CLOSED;
+        return failed(conn, FA_ERR_CLOSED);
     conn->body_sent = body.len;
     return answered(conn);
 }
@@ -141,7 +148,7 @@ static int interim(fa_request *req, int status)
         fa__conn_reserve(conn, FA__HTTP1_STATUS_LINE_MAX + req->fields_out.bytes + 2);
 
     if (at == NULL)
-        return FA_ERR_CLOSED;
+        return failed(conn, FA_ERR_CLOSED);
     if (status == 100)
         conn->continue_owed = false;
     fa__conn_touch(conn);
@@ -150,7 +157,9 @@ static int interim(fa_request *req, int status)
     fa__conn_commit(conn, fa__http1_write_literal(at, FA__HTTP1_CRLF));
     fa__count(&conn->worker->counters.responses[0], 1);
     fa__conn_flush(conn); /* its whole point is to arrive before the answer */
-    return conn->broken ? FA_ERR_CLOSED : 0;
+    if (conn->broken)
+        return failed(conn, FA_ERR_CLOSED);
+    return fa__conn_after(conn) ? 0 : FA_ERR_CLOSED;
 }
 
 static int start(fa_request *req, int status, int64_t length)
@@ -162,15 +171,14 @@ static int start(fa_request *req, int status, int64_t length)
     fa__conn_touch(conn);
     rv = write_head(conn, status, &f, (fa_slice){NULL, 0}, (fa_slice){NULL, 0});
     if (rv < 0)
-        return rv;
+        return failed(conn, rv);
     req->answer = FA__ANSWER_STARTED;
     req->length_left = f.has_length ? length : -1;
     conn->head_only = req->head.method == FA_HEAD || status == 204 || status == 304;
     conn->chunked_out = f.chunked && !conn->head_only;
     req->trailers_ok = conn->chunked_out;
     conn->body_sent = 0;
-    fa__conn_after(conn);
-    return 0;
+    return fa__conn_after(conn) ? 0 : FA_ERR_CLOSED;
 }
 
 static int put_chunk(fa__conn *conn, fa_slice data)
@@ -199,30 +207,26 @@ static int write_piece(fa_request *req, fa_slice data)
 {
     fa__conn *conn = req->stream;
     size_t max = conn->worker->shared->options.limits.max_pending_bytes;
+    bool full;
 
     fa__conn_touch(conn);
     conn->body_sent += data.len;
     if (conn->head_only)
         return 0;
     if ((conn->chunked_out ? put_chunk(conn, data) : fa__conn_put(conn, data)) != 0)
-        return FA_ERR_CLOSED;
+        return failed(conn, FA_ERR_CLOSED);
     if (conn->in_feed || conn->in_call > 0) {
         if (fa__conn_pending(conn) > max)
             fa__conn_flush(conn);
     } else {
         fa__conn_flush(conn);
     }
-    if (conn->broken) {
-        fa__conn_after(conn);
+    full = !conn->broken && fa__conn_pending(conn) > max;
+    if (full)
+        req->told_full = true;
+    if (!fa__conn_after(conn) || conn->broken)
         return FA_ERR_CLOSED;
-    }
-    if (fa__conn_pending(conn) <= max) {
-        fa__conn_after(conn);
-        return 0;
-    }
-    req->told_full = true; /* before the connection looks whether it has drained */
-    fa__conn_after(conn);
-    return FA_ERR_FULL;
+    return full ? FA_ERR_FULL : 0;
 }
 
 static int put_last_chunk(fa__conn *conn, const fa__response_fields *trailers)
@@ -242,10 +246,8 @@ static int end(fa_request *req)
     fa__conn *conn = req->stream;
 
     fa__conn_touch(conn);
-    if (conn->chunked_out && put_last_chunk(conn, &req->trailers_out) != 0) {
-        fa__conn_after(conn);
-        return FA_ERR_CLOSED;
-    }
+    if (conn->chunked_out && put_last_chunk(conn, &req->trailers_out) != 0)
+        return failed(conn, FA_ERR_CLOSED);
     conn->chunked_out = false;
     return answered(conn);
 }
@@ -259,7 +261,7 @@ static void abort_answer(fa_request *req)
     conn->broken = true;
     if (conn->finish_error == 0)
         conn->finish_error = FA_ERR_CLOSED;
-    fa__conn_after(conn);
+    (void)fa__conn_after(conn);
 }
 
 static size_t pending(const fa_request *req)
@@ -286,7 +288,7 @@ static void pause(fa_request *req, bool paused)
     fa__conn *conn = req->stream;
 
     if (paused) {
-        fa__conn_after(conn);
+        (void)fa__conn_after(conn);
         return;
     }
     fa__conn_touch(conn);
@@ -306,7 +308,7 @@ static int upgrade(fa_request *req, fa_slice protocol, const fa_stream_handler *
     char *at = fa__conn_reserve(conn, room);
 
     if (at == NULL)
-        return FA_ERR_CLOSED;
+        return failed(conn, FA_ERR_CLOSED);
     at = fa__http1_write_status_line(at, connect ? 200 : 101);
     at = write_date_and_server(at, req, conn->worker);
     at = write_fields(at, &req->fields_out);
@@ -319,7 +321,8 @@ static int upgrade(fa_request *req, fa_slice protocol, const fa_stream_handler *
     conn->stream = (fa_stream){.handler = *handler, .user_data = user_data};
     conn->input = FA__INPUT_STREAM;
     *out = &conn->stream;
-    return answered(conn);
+    conn->req->answer = FA__ANSWER_ENDED;
+    return fa__conn_after(conn) ? 0 : FA_ERR_CLOSED;
 }
 
 static fa_deferred *defer(fa_request *req)

@@ -102,7 +102,7 @@ static void on_timer(fa__timer *timer)
         default: break_off(conn, FA_ERR_TIMEOUT); break;
         }
     }
-    fa__conn_settle(conn);
+    (void)fa__conn_settle(conn);
 }
 
 /* ---- reading ---- */
@@ -150,8 +150,8 @@ static void read_input(fa__conn *conn)
 void fa__conn_resume(fa__conn *conn)
 {
     if (!conn->broken && !conn->in_feed)
-        use_input(conn, conn->in.p, conn->in.len, true);
-    fa__conn_settle(conn);
+        use_input(conn, conn->in.p != NULL ? conn->in.p : "", conn->in.len, true);
+    (void)fa__conn_settle(conn);
 }
 
 static bool has_drained(const fa__conn *conn)
@@ -197,7 +197,7 @@ static void on_io(fa__io *io, unsigned ready)
         break_off(conn, FA_ERR_CLOSED); /* nobody is left to read what we send */
     else if ((ready & FA__HANGUP) && !conn->broken && !conn->eof)
         read_input(conn);
-    fa__conn_settle(conn);
+    (void)fa__conn_settle(conn);
 }
 
 /* ---- settling ---- */
@@ -249,13 +249,13 @@ static unsigned wanted(const fa__conn *conn)
     return want;
 }
 
-void fa__conn_settle(fa__conn *conn)
+bool fa__conn_settle(fa__conn *conn)
 {
     fa_worker *w = conn->worker;
     fa__msec deadline, other;
 
     if (conn->in_feed || conn->in_call > 0)
-        return;
+        return true;
     fa__conn_flush(conn);
     if (conn->eof && !conn->broken)
         on_eof(conn);
@@ -265,7 +265,7 @@ void fa__conn_settle(fa__conn *conn)
         break_off(conn, FA_ERR_SYSTEM);
     if (conn->broken) {
         fa__conn_del(conn, conn->finish_error != 0 ? conn->finish_error : FA_ERR_CLOSED);
-        return;
+        return false;
     }
     deadline = read_deadline(conn);
     other = write_deadline(conn);
@@ -275,17 +275,18 @@ void fa__conn_settle(fa__conn *conn)
         fa__timer_cancel(fa__loop_timers(w->loop), &conn->timer);
     else
         fa__timer_set(fa__loop_timers(w->loop), &conn->timer, deadline);
+    return true;
 }
 
-void fa__conn_after(fa__conn *conn)
+bool fa__conn_after(fa__conn *conn)
 {
     if (conn->in_feed || conn->in_call > 0)
-        return;
+        return true;
     if (!conn->broken && conn->req != NULL && conn->req->answer == FA__ANSWER_ENDED)
         fa__conn_request_done(conn, 0);
     if (!conn->broken && conn->in.len > 0 && conn->input != FA__INPUT_WAIT)
         fa__worker_resume_later(conn->worker, conn);
-    fa__conn_settle(conn);
+    return fa__conn_settle(conn);
 }
 
 void fa__conn_touch(fa__conn *conn)
@@ -298,7 +299,7 @@ void fa__conn_drain(fa__conn *conn)
 {
     if (conn->input == FA__INPUT_STREAM)
         fa__conn_stream_shutdown(conn);
-    fa__conn_settle(conn);
+    (void)fa__conn_settle(conn);
 }
 
 /* ---- life ---- */

@@ -83,12 +83,13 @@ fa__conn *fa__conn_new(fa_worker *w, int fd, const fa__address *peer);
 void fa__conn_del(fa__conn *conn, int error);
 
 /* After anything that may have changed the state, when no user code is on the stack:
-   sends, closes if it is time to, sets interest and deadline. `conn` may be gone. */
-void fa__conn_settle(fa__conn *conn);
+   sends, closes if it is time to, sets interest and deadline. False: `conn` is gone. */
+bool fa__conn_settle(fa__conn *conn);
 
 /* After something was done for the connection: if neither its input nor a callback is on
-   the stack (which would see to it), completes an ended answer and settles. */
-void fa__conn_after(fa__conn *conn);
+   the stack (which would see to it), completes an ended answer and settles. False:
+   `conn` is gone, and the request with it. */
+bool fa__conn_after(fa__conn *conn);
 
 /* Before something is done for it from outside the worker's poll: reads the clock. */
 void fa__conn_touch(fa__conn *conn);

@@ -52,7 +52,7 @@ static void on_abandoned(fa__mail *mail, void *worker)
                 conn->broken = true;
         }
         --conn->in_call;
-        fa__conn_after(conn);
+        (void)fa__conn_after(conn);
     }
     drop(d);
 }
@@ -124,7 +124,7 @@ static void on_letter(fa__mail *mail, void *worker)
     l->fn(req, l->user_data);
     if (conn != NULL) {
         --conn->in_call;
-        fa__conn_after(conn);
+        (void)fa__conn_after(conn);
     }
     fa__release(&alloc, l);
     drop(d);

@@ -37,7 +37,7 @@ struct fa_server {
     unsigned listener_count;
     seat *seats;
     unsigned seat_count;
-    atomic_bool seated;                  /* seats may be read by any thread */
+    atomic_bool seated;            /* seats may be read by any thread */
     fa__loop *loop;                /* of the accepting thread, with many threads */
     _Atomic(fa__loop *) main_loop; /* that fa_server_run() sits in; NULL: not yet */
     fa__acceptor acceptors[LISTENERS_MAX];

@@ -75,7 +75,8 @@ int fa_stream_write(fa_stream *stream, fa_slice data)
             rv = FA_ERR_FULL;
         }
     }
-    fa__conn_after(conn);
+    if (!fa__conn_after(conn))
+        return FA_ERR_CLOSED;
     return rv;
 }
 
