@@ -178,10 +178,17 @@ static void table(FILE *out, const fa__ch_result *r)
     }
 }
 
+static void sentence_part(FILE *out, const char *what, uint64_t n)
+{
+    char count[FA__CH_TEXT];
+
+    if (n != 0)
+        (void)fprintf(out, ", %s: %s", what, fa__ch_count_text(count, n));
+}
+
 void fa__ch_report_verdict(FILE *out, const fa__ch_result *r)
 {
     uint64_t n = fa__ch_error_count(r->options, &r->run->tally);
-    char count[FA__CH_TEXT];
 
     if (r->after == NULL) {
         (void)fprintf(out,
@@ -198,8 +205,9 @@ void fa__ch_report_verdict(FILE *out, const fa__ch_result *r)
     }
     (void)fprintf(out, "\nVerdict    FAILED: %s",
                   r->verdict->totals_exact ? "every total matches" : "the totals differ");
-    if (n != 0)
-        (void)fprintf(out, ", errors: %s", fa__ch_count_text(count, n));
+    sentence_part(out, "errors", n);
+    sentence_part(out, "requests unanswered", r->run->tally.lost);
+    sentence_part(out, "not sent", r->run->tally.unsent);
     (void)fputc('\n', out);
     if (r->before == NULL && n == 0 && r->after->of[FA__CH_TOTAL_REQUESTS].is_whole &&
         r->after->of[FA__CH_TOTAL_REQUESTS].whole > r->options->requests)

@@ -2,11 +2,16 @@
 
 uint64_t fa__ch_error_count(const fa__ch_options *o, const fa__ch_tally *t)
 {
-    uint64_t lasting = t->refused + t->lost + t->unsent + t->malformed + t->run_timed_out;
     uint64_t passing = t->resets + t->closed_early + t->timeouts + t->connect_failed +
                        t->connect_timeouts;
 
-    return o->retry ? lasting : lasting + passing;
+    return t->refused + t->malformed + (o->retry ? 0 : passing);
+}
+
+static bool all_went_well(const fa__ch_options *o, const fa__ch_tally *t)
+{
+    return fa__ch_error_count(o, t) == 0 && t->acknowledged == o->requests &&
+           !t->run_timed_out;
 }
 
 /* avg is judged against the server's own totals where they are exact, so that one
@@ -30,7 +35,7 @@ fa__ch_verdict fa__ch_judge(const fa__ch_options *o, const fa__ch_tally *t,
                             const fa__ch_stats *before, const fa__ch_stats *after)
 {
     fa__ch_totals sent = fa__ch_totals_of(o->requests, o->users, o->values);
-    fa__ch_verdict v = {.no_errors = fa__ch_error_count(o, t) == 0};
+    fa__ch_verdict v = {.no_errors = all_went_well(o, t)};
     /* Sent again, an event may have been counted twice. */
     uint64_t extra = o->retry ? t->in_doubt : 0,
              extra_sum = o->retry ? t->in_doubt_sum : 0;

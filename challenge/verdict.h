@@ -19,8 +19,8 @@ typedef struct fa__ch_verdict {
 fa__ch_verdict fa__ch_judge(const fa__ch_options *o, const fa__ch_tally *t,
                             const fa__ch_stats *before, const fa__ch_stats *after);
 
-/* How many ends of connections and refusals count as errors. With --retry what was
-   made good by sending again does not. */
+/* How many connections failed and requests were refused. With --retry what was made
+   good by sending again does not count. */
 uint64_t fa__ch_error_count(const fa__ch_options *o, const fa__ch_tally *t);
 
 #endif

@@ -18,8 +18,9 @@ static void on_run_timeout(fa__timer *timer)
 static int init_conns(fa__ch_worker *w, uint32_t count)
 {
     uint32_t pipeline = w->run->options->pipeline;
+    /* Not cleared: most of a deep pipeline's slots are never touched. */
     fa__ch_slot *slots =
-        fa__calloc(&fa__malloc, (size_t)count * pipeline, sizeof(*slots));
+        fa__resize(&fa__malloc, NULL, (size_t)count * pipeline, sizeof(*slots));
 
     w->conns = fa__calloc(&fa__malloc, count, sizeof(*w->conns));
     if (w->conns == NULL || slots == NULL) {

@@ -127,8 +127,8 @@ class Bench:
             self.check_count()
 
     def check_count(self) -> None:
-        """wrk leaves some events unanswered at the end of each run and does not report
-        its warm-up: the server may have more, never fewer."""
+        """The server may have counted more than wrk saw answered, for the warm-up and the
+        events cut off at the end of each run are not among these; never fewer."""
         c = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
         c.request("GET", "/stats")
         stats = json.loads(c.getresponse().read())
@@ -137,7 +137,7 @@ class Bench:
             raise loadlib.BenchError(
                 f"the server answered {self.events} events and counted {stats['totalRequests']}"
             )
-        print(f"\nevents answered and counted: {self.events:,} of {stats['totalRequests']:,}")
+        print(f"\nevents answered: {self.events:,}; counted: {stats['totalRequests']:,}")
 
 
 def print_report(b: Bench, machine: dict) -> None:

@@ -461,6 +461,23 @@ def test_descriptor_limit(challenge):
     assert code == EXACT, text
 
 
+def test_no_memory(program):
+    """An error like others, with its exit code: not a crash."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (20 << 20, 20 << 20))
+
+    if subprocess.run([program, "--version"], preexec_fn=limit, capture_output=True).returncode:
+        pytest.skip("sanitizers need more address space than this")
+    with servers.Server() as s:
+        done = subprocess.run(
+            [program, "-n", "100k", "-c", "900", "-p", "1024", "--quiet", s.url],
+            preexec_fn=limit, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, done.stdout, s.requests) == (DIFFERS, "", 0)
+    assert "out of memory" in done.stderr
+
+
 def test_result_that_cannot_be_written(program):
     with servers.Server() as s, open("/dev/full", "w") as full:
         done = subprocess.run(
