@@ -2,7 +2,6 @@
 
 #include <stdalign.h>
 
-#include "json/number.h"
 #include "json/scan.h"
 
 int fa__json_fail(fa_json_reader *r, int error, const char *at)
@@ -56,7 +55,7 @@ void fa_json_reader_init(fa_json_reader *r, fa_slice text,
         fa__json_fail(r, FA_ERR_INVALID, r->at);
 }
 
-static fa_json_type type_of(const fa_json_reader *r, char c)
+fa_json_type fa__json_type_of(const fa_json_reader *r, char c)
 {
     switch (c) {
     case '{': return FA_JSON_OBJECT;
@@ -72,18 +71,9 @@ static fa_json_type type_of(const fa_json_reader *r, char c)
     }
 }
 
-/* To the first byte of the value that is due. */
-static int start_value(fa_json_reader *r)
+int fa__json_refuse_type(fa_json_reader *r)
 {
-    if (r->state != FA__JSON_VALUE)
-        return fa__json_fail(r, FA_ERR_STATE, r->at);
-    r->at = fa__json_skip_space(r->at, r->end);
-    return r->at < r->end ? 0 : fa__json_fail(r, FA_ERR_JSON_END, r->end);
-}
-
-static int refuse_type(fa_json_reader *r)
-{
-    bool valid = type_of(r, *r->at) != FA_JSON_INVALID;
+    bool valid = fa__json_type_of(r, *r->at) != FA_JSON_INVALID;
 
     return fa__json_fail(r, valid ? FA_ERR_JSON_TYPE : FA_ERR_JSON_SYNTAX, r->at);
 }
@@ -92,9 +82,9 @@ fa_json_type fa_json_peek(fa_json_reader *r)
 {
     fa_json_type type;
 
-    if (start_value(r) != 0)
+    if (fa__json_start_value(r) != 0)
         return FA_JSON_INVALID;
-    type = type_of(r, *r->at);
+    type = fa__json_type_of(r, *r->at);
     if (type == FA_JSON_INVALID)
         fa__json_fail(r, FA_ERR_JSON_SYNTAX, r->at);
     return type;
@@ -133,20 +123,20 @@ static void leave(fa_json_reader *r)
 
 int fa_json_enter_object(fa_json_reader *r)
 {
-    int rv = start_value(r);
+    int rv = fa__json_start_value(r);
 
     if (rv != 0)
         return rv;
-    return *r->at == '{' ? enter(r, true) : refuse_type(r);
+    return *r->at == '{' ? enter(r, true) : fa__json_refuse_type(r);
 }
 
 int fa_json_enter_array(fa_json_reader *r)
 {
-    int rv = start_value(r);
+    int rv = fa__json_start_value(r);
 
     if (rv != 0)
         return rv;
-    return *r->at == '[' ? enter(r, false) : refuse_type(r);
+    return *r->at == '[' ? enter(r, false) : fa__json_refuse_type(r);
 }
 
 /* To the next key or element of the innermost container: over the comma that must
@@ -205,7 +195,7 @@ static inline int take_string(fa_slice *out, fa_json_reader *r, bool wanted)
 }
 
 /* `key` may be NULL. */
-static inline bool next_key(fa_slice *key, fa_json_reader *r)
+static bool next_key(fa_slice *key, fa_json_reader *r)
 {
     const char *quote;
     fa_slice v;
@@ -257,12 +247,12 @@ bool fa_json_next_element(fa_json_reader *r)
 int fa_json_read_string(fa_slice *out, fa_json_reader *r)
 {
     fa_slice v;
-    int rv = start_value(r);
+    int rv = fa__json_start_value(r);
 
     if (rv != 0)
         return rv;
     if (*r->at != '"')
-        return refuse_type(r);
+        return fa__json_refuse_type(r);
     rv = take_string(&v, r, true);
     if (rv != 0)
         return rv;
@@ -271,195 +261,16 @@ int fa_json_read_string(fa_slice *out, fa_json_reader *r)
     return 0;
 }
 
-/* A word such as null at r->at; FA_ERR_JSON_SYNTAX at its first wrong byte. */
-static int take_word(fa_json_reader *r, const char *word)
-{
-    const char *p = r->at;
-
-    for (; *word != '\0'; ++word, ++p) {
-        if (p == r->end)
-            return fa__json_fail(r, FA_ERR_JSON_END, p);
-        if (*p != *word)
-            return fa__json_fail(r, FA_ERR_JSON_SYNTAX, p);
-    }
-    r->at = p;
-    r->state = FA__JSON_AFTER;
-    return 0;
-}
-
-int fa_json_read_bool(bool *out, fa_json_reader *r)
-{
-    int rv = start_value(r);
-    bool value;
-
-    if (rv != 0)
-        return rv;
-    if (*r->at != 't' && *r->at != 'f')
-        return refuse_type(r);
-    value = *r->at == 't';
-    rv = take_word(r, value ? "true" : "false");
-    if (rv == 0)
-        *out = value;
-    return rv;
-}
-
-int fa_json_read_null(fa_json_reader *r)
-{
-    int rv = start_value(r);
-
-    if (rv != 0)
-        return rv;
-    return *r->at == 'n' ? take_word(r, "null") : refuse_type(r);
-}
-
-/* NaN, Infinity and -Infinity, if they are allowed. */
-static bool is_name(const fa_json_reader *r)
-{
-    char c = *r->at;
-
-    if (!r->allow_nan)
-        return false;
-    return c == 'N' || c == 'I' || (c == '-' && r->end - r->at > 1 && r->at[1] == 'I');
-}
-
-static int take_name(double *out, fa_json_reader *r)
-{
-    bool negative = *r->at == '-';
-    int rv = take_word(r, *r->at == 'N' ? "NaN" : negative ? "-Infinity" : "Infinity");
-
-    if (rv == 0 && out != NULL)
-        *out = r->at[-1] == 'N' ? __builtin_nan("")
-               : negative       ? -__builtin_inf()
-                                : __builtin_inf();
-    return rv;
-}
-
-/* The number at r->at, which is not a name. */
-static int take_number(fa__number *out, fa_json_reader *r)
-{
-    const char *at;
-    int rv;
-
-    if (type_of(r, *r->at) != FA_JSON_NUMBER)
-        return refuse_type(r);
-    rv = fa__number_scan(out, &at, r->at, r->end);
-    if (rv != 0)
-        return fa__json_fail(r, rv, at);
-    r->at = out->end;
-    r->state = FA__JSON_AFTER;
-    return 0;
-}
-
-static int take_integer(fa__number *out, fa_json_reader *r)
-{
-    int rv = start_value(r);
-
-    if (rv != 0)
-        return rv;
-    if (is_name(r))
-        return refuse_type(r);
-    rv = take_number(out, r);
-    if (rv == 0 && !out->integral)
-        return fa__json_fail(r, FA_ERR_JSON_TYPE, out->begin);
-    return rv;
-}
-
-/* The integers that nearly all are: up to 18 digits, which cannot overflow. False leaves
-   the value where it is, for the general way, which also finds the errors. */
-static inline bool take_short_integer(int64_t *out, fa_json_reader *r)
-{
-    const char *p, *first, *limit;
-    int64_t v = 0;
-    bool negative;
-
-    if (r->state != FA__JSON_VALUE)
-        return false;
-    p = fa__json_skip_space(r->at, r->end);
-    negative = p < r->end && *p == '-';
-    first = p += negative;
-    limit = r->end - first > 18 ? first + 18 : r->end;
-    for (; p < limit && (unsigned char)(*p - '0') < 10; ++p)
-        v = v * 10 + (*p - '0');
-    if (p == first || (*first == '0' && p - first > 1))
-        return false;
-    if (p < r->end && (*p == '.' || (unsigned char)(*p - '0') < 10 || (*p | 0x20) == 'e'))
-        return false;
-    *out = negative ? -v : v;
-    r->at = p;
-    r->state = FA__JSON_AFTER;
-    return true;
-}
-
-int fa_json_read_int64(int64_t *out, fa_json_reader *r)
-{
-    fa__number n;
-    int rv;
-
-    if (take_short_integer(out, r))
-        return 0;
-    rv = take_integer(&n, r);
-    if (rv != 0)
-        return rv;
-    rv = fa__number_int64(out, &n);
-    return rv == 0 ? 0 : fa__json_fail(r, rv, n.begin);
-}
-
-int fa_json_read_uint64(uint64_t *out, fa_json_reader *r)
-{
-    fa__number n;
-    int rv = take_integer(&n, r);
-
-    if (rv != 0)
-        return rv;
-    rv = fa__number_uint64(out, &n);
-    return rv == 0 ? 0 : fa__json_fail(r, rv, n.begin);
-}
-
-int fa_json_read_double(double *out, fa_json_reader *r)
-{
-    fa__number n;
-    double v;
-    int rv = start_value(r);
-
-    if (rv != 0)
-        return rv;
-    if (is_name(r))
-        return take_name(out, r);
-    rv = take_number(&n, r);
-    if (rv != 0)
-        return rv;
-    v = fa__number_double(&n);
-    if (__builtin_isinf(v) && !r->allow_nan)
-        return fa__json_fail(r, FA_ERR_JSON_RANGE, n.begin);
-    *out = v;
-    return 0;
-}
-
-int fa_json_read_number(fa_slice *out, fa_json_reader *r)
-{
-    fa__number n;
-    const char *first;
-    int rv = start_value(r);
-
-    if (rv != 0)
-        return rv;
-    first = r->at;
-    rv = is_name(r) ? take_name(NULL, r) : take_number(&n, r);
-    if (rv == 0)
-        *out = (fa_slice){first, (size_t)(r->at - first)};
-    return rv;
-}
-
 /* One value, or just into it if it is a container. */
 static int skip_start(fa_json_reader *r)
 {
-    fa__number n;
     fa_slice ignored;
-    int rv = start_value(r);
+    bool truth;
+    int rv = fa__json_start_value(r);
 
     if (rv != 0)
         return rv;
-    switch (type_of(r, *r->at)) {
+    switch (fa__json_type_of(r, *r->at)) {
     case FA_JSON_OBJECT: return enter(r, true);
     case FA_JSON_ARRAY: return enter(r, false);
     case FA_JSON_STRING:
@@ -467,9 +278,9 @@ static int skip_start(fa_json_reader *r)
         if (rv == 0)
             r->state = FA__JSON_AFTER;
         return rv;
-    case FA_JSON_NUMBER: return is_name(r) ? take_name(NULL, r) : take_number(&n, r);
-    case FA_JSON_BOOL: return take_word(r, *r->at == 't' ? "true" : "false");
-    case FA_JSON_NULL: return take_word(r, "null");
+    case FA_JSON_NUMBER: return fa_json_read_number(&ignored, r);
+    case FA_JSON_BOOL: return fa_json_read_bool(&truth, r);
+    case FA_JSON_NULL: return fa_json_read_null(r);
     case FA_JSON_INVALID: break;
     }
     return fa__json_fail(r, FA_ERR_JSON_SYNTAX, r->at);
@@ -492,7 +303,7 @@ int fa_json_skip(fa_json_reader *r)
 int fa_json_read_raw(fa_slice *out, fa_json_reader *r)
 {
     const char *first;
-    int rv = start_value(r);
+    int rv = fa__json_start_value(r);
 
     if (rv != 0)
         return rv;

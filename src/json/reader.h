@@ -4,6 +4,8 @@
 
 #include <fasterapi/json.h>
 
+#include "json/scan.h"
+
 enum {
     FA__JSON_VALUE, /* a value is due */
     FA__JSON_FIRST, /* a container was just entered */
@@ -13,6 +15,21 @@ enum {
 
 /* Records the first error, at the byte `at`, and returns the one recorded. */
 int fa__json_fail(fa_json_reader *r, int error, const char *at);
+
+/* What a value that starts with `c` is. */
+fa_json_type fa__json_type_of(const fa_json_reader *r, char c);
+
+/* Fails with FA_ERR_JSON_TYPE if another value starts at r->at, else _SYNTAX. */
+int fa__json_refuse_type(fa_json_reader *r);
+
+/* To the first byte of the value that is due. */
+static inline int fa__json_start_value(fa_json_reader *r)
+{
+    if (r->state != FA__JSON_VALUE)
+        return fa__json_fail(r, FA_ERR_STATE, r->at);
+    r->at = fa__json_skip_space(r->at, r->end);
+    return r->at < r->end ? 0 : fa__json_fail(r, FA_ERR_JSON_END, r->end);
+}
 
 /* `n` bytes of the arena or the scratch, aligned for any type; NULL: no memory. */
 void *fa__json_take(fa_json_reader *r, size_t n);

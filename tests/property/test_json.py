@@ -21,7 +21,7 @@ import sys
 import json_cases
 import pytest
 
-VALID, BROKEN = 6_000, 30_000
+VALID, BROKEN = 5_000, 15_000
 ESCAPE, CONTROL, RANGE, DEPTH, DUPLICATE, UTF8 = -305, -306, -308, -303, -310, -304
 
 sys.set_int_max_str_digits(0)

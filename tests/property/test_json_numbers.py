@@ -5,6 +5,8 @@ import fractions
 import pathlib
 import random
 import struct
+import subprocess
+import sys
 
 import json_cases
 
@@ -110,3 +112,9 @@ def test_float_at_the_ends(build_dir: pathlib.Path) -> None:
     for power in range(-330, 310):
         texts += [f"1e{power}", f"9007199254740993e{power}", f"17976931348623157e{power}"]
     check_float(build_dir, texts)
+
+
+def test_table_is_the_generators(root: pathlib.Path) -> None:
+    generator = [sys.executable, root / "tools" / "gen_pow10.py"]
+    table = subprocess.run(generator, capture_output=True, text=True, check=True).stdout
+    assert table == (root / "src" / "json" / "pow10.c").read_text()
