@@ -49,6 +49,16 @@ static void after_call(fa__conn *conn)
         fa__conn_request_done(conn, 0);
 }
 
+/* Nothing of the body is still to come: it came whole, or none was announced to a
+   handler that never asked. */
+static bool body_is_over(const fa__conn *conn)
+{
+    const fa_request *req = conn->req;
+
+    return req->body_whole ||
+           (req->head.body_kind != FA__BODY_CHUNKED && conn->body_left == 0);
+}
+
 void fa__conn_request_done(fa__conn *conn, int error)
 {
     fa_worker *w = conn->worker;
@@ -76,7 +86,7 @@ void fa__conn_request_done(fa__conn *conn, int error)
         else if (conn->close_after)
             conn->input = FA__INPUT_CLOSING;
         else
-            conn->input = req->body_whole ? FA__INPUT_IDLE : FA__INPUT_DISCARD;
+            conn->input = body_is_over(conn) ? FA__INPUT_IDLE : FA__INPUT_DISCARD;
     }
     conn->req = NULL;
     conn->since = fa__loop_now(w->loop);
@@ -306,7 +316,7 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
 {
     fa_request *req = conn->req;
     const fa__request_head *h = &req->head;
-    size_t body = h->body_kind == FA__BODY_LENGTH ? (size_t)h->content_length : 0;
+    size_t body = 0; /* how much of `rest` is the body; all of it or nothing */
     fa__dispatched what;
 
     ++conn->requests;
@@ -315,8 +325,10 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
     req->app = conn->worker->app;
     req->max_body_bytes = limits_of(conn)->max_body_bytes;
     req->body_whole = h->body_kind != FA__BODY_CHUNKED && h->content_length <= rest.len;
-    if (req->body_whole)
+    if (req->body_whole) {
+        body = (size_t)h->content_length;
         req->body = (fa_slice){rest.p, body};
+    }
     conn->body_bytes = 0;
     conn->chunked = NULL;
     conn->continue_owed = h->expect_continue && !req->body_whole && rest.len == 0;
@@ -334,20 +346,19 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
         return 0;
     }
     if (conn->input == FA__INPUT_STREAM || req->answer == FA__ANSWER_ENDED) {
-        body = req->body_whole ? body : 0;
         fa__conn_request_done(conn, 0);
         return body;
     }
     if (req->endpoint != NULL && req->endpoint->stream_body) {
         req->body = (fa_slice){NULL, 0};
         req->body_whole = false;
-        after_call(conn);
-        if (!conn->broken)
+        after_call(conn); /* may have been the end of it */
+        if (!conn->broken && conn->req != NULL)
             expect_body(conn, head, false);
         return 0;
     }
     after_call(conn);
-    if (!conn->broken)
+    if (!conn->broken && conn->req != NULL)
         keep_for_later(conn, head);
     return body;
 }
@@ -427,7 +438,7 @@ bool fa__conn_can_discard(const fa__conn *conn)
 
     /* Who waits for 100-continue may send the body or the next request: only a new
        connection tells which (RFC 9110, 10.1.1). */
-    return req->body_whole ||
+    return body_is_over(conn) ||
            (req->head.body_kind == FA__BODY_LENGTH && conn->body_left <= DISCARD_MAX &&
             !conn->continue_owed && !req->head.expect_continue);
 }
