@@ -104,14 +104,15 @@ const fa__http1_scan *const *fa__http1_scan_all(void)
     static _Thread_local const fa__http1_scan *all[6];
     size_t n = 0;
 
+#if defined(__x86_64__)
     if (fa__http1_scan_avx2() != NULL)
         all[n++] = fa__http1_scan_avx2();
     if (fa__http1_scan_sse42() != NULL)
         all[n++] = fa__http1_scan_sse42();
-    if (fa__http1_scan_sse2() != NULL)
-        all[n++] = fa__http1_scan_sse2();
-    if (fa__http1_scan_neon() != NULL)
-        all[n++] = fa__http1_scan_neon();
+    all[n++] = fa__http1_scan_sse2();
+#elif defined(__aarch64__)
+    all[n++] = fa__http1_scan_neon();
+#endif
     all[n++] = &fa__http1_scan_portable;
     all[n] = NULL;
     return all;

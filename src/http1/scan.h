@@ -47,11 +47,14 @@ const fa__http1_scan *fa__http1_scan_best(void);
 /* All that this processor can run, fastest first, ended by NULL; for tests. */
 const fa__http1_scan *const *fa__http1_scan_all(void);
 
-/* One per file; NULL where the processor has no such instructions. */
 extern const fa__http1_scan fa__http1_scan_portable;
+
+#if defined(__x86_64__)
 const fa__http1_scan *fa__http1_scan_sse2(void);
-const fa__http1_scan *fa__http1_scan_sse42(void);
-const fa__http1_scan *fa__http1_scan_avx2(void);
+const fa__http1_scan *fa__http1_scan_sse42(void); /* NULL: not on this processor */
+const fa__http1_scan *fa__http1_scan_avx2(void);  /* NULL: not on this processor */
+#elif defined(__aarch64__)
 const fa__http1_scan *fa__http1_scan_neon(void);
+#endif
 
 #endif

@@ -86,11 +86,4 @@ const fa__http1_scan *fa__http1_scan_neon(void)
     return &scan;
 }
 
-#else
-
-const fa__http1_scan *fa__http1_scan_neon(void)
-{
-    return NULL;
-}
-
 #endif

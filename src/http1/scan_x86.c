@@ -385,21 +385,4 @@ const fa__http1_scan *fa__http1_scan_avx2(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") ? &scan : NULL;
 }
 
-#else
-
-const fa__http1_scan *fa__http1_scan_sse2(void)
-{
-    return NULL;
-}
-
-const fa__http1_scan *fa__http1_scan_sse42(void)
-{
-    return NULL;
-}
-
-const fa__http1_scan *fa__http1_scan_avx2(void)
-{
-    return NULL;
-}
-
 #endif
