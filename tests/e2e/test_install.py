@@ -209,6 +209,11 @@ def test_cmake_package_refuses_other_versions(installed, tmp_path, version):
     assert "compatible with requested version" in configured.stderr
 
 
+def test_readme_shows_the_hello_program(root):
+    hello = (root / "examples" / "hello" / "hello.c").read_text()
+    assert f"```c\n{hello}```\n" in (root / "README.md").read_text()
+
+
 def test_hello_program(root, installed, tmp_path):
     """The program of the README: the public headers, one command, an answer."""
     hello = (root / "examples" / "hello" / "hello.c").read_text()

@@ -119,7 +119,7 @@ def test_totals_are_exact(build_dir, threads, pipeline):
         b'{"value":1}',
         b'{"userId":1,"value":1}',
         b'{"userId":"a","value":"x"}',
-        b'{"userId":"a","value":1.5}',
+        b'{"userId":"a","value":1e999}',
         b'{"userId":"a","value":null}',
         b'{"userId":"a","value":1}x',
         b'{"userId":"a","value":1,}',
@@ -132,6 +132,13 @@ def test_malformed_events_are_refused_and_not_counted(build_dir, body):
         assert post_event(port, b'{"userId":"a","value":5}') in (200, 201, 202)
         assert post_event(port, body) == 422
         assert stats(port) == {"totalRequests": 1, "uniqueUsers": 1, "sum": 5, "avg": 5}
+
+
+def test_a_value_is_any_number(build_dir):
+    with serving(build_dir, 2) as (port, _):
+        assert post_event(port, b'{"userId":"a","value":1.5}') in (200, 201, 202)
+        assert post_event(port, b'{"value":-0.25e1,"userId":"b"}') in (200, 201, 202)
+        assert stats(port) == {"totalRequests": 2, "uniqueUsers": 2, "sum": -1.0, "avg": -0.5}
 
 
 def test_every_user_is_counted_once_whatever_the_thread(build_dir):
