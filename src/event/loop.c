@@ -166,11 +166,13 @@ static int bounded_timeout(const fa__loop *loop, int timeout_ms)
     return next - now > 1000000 ? 1000000 : (int)(next - now);
 }
 
-/* Arms the descriptor's timer anew when the next deadline has changed. */
-static void arm(fa__loop *loop)
+void fa__loop_arm(fa__loop *loop)
 {
-    fa__msec next = fa__timer_wheel_next(&loop->timers);
+    fa__msec next;
 
+    if (!loop->timers_in_fd)
+        return;
+    next = fa__timer_wheel_next(&loop->timers);
     if (next == loop->armed_for)
         return;
     if (next == FA__NEVER)
@@ -198,11 +200,9 @@ int fa__loop_poll(fa__loop *loop, int timeout_ms)
     }
     loop->batch_n = 0;
     fa__timer_wheel_run(&loop->timers, loop->now);
-    if (loop->timers_in_fd) {
-        if (loop->armed_for <= loop->now)
-            loop->armed_for = FA__NEVER; /* it has fired */
-        arm(loop);
-    }
+    if (loop->armed_for <= loop->now)
+        loop->armed_for = FA__NEVER; /* it has fired */
+    fa__loop_arm(loop);
     return n;
 }
 

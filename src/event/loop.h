@@ -65,6 +65,10 @@ void fa__loop_update_now(fa__loop *loop);
 /* The wheel that fa__loop_poll() turns. */
 fa__timer_wheel *fa__loop_timers(fa__loop *loop);
 
+/* After timers were set outside of fa__loop_poll(), which does it by itself: makes
+   fa__loop_fd() readable for the earliest, where the options ask for that. */
+void fa__loop_arm(fa__loop *loop);
+
 /* Makes fa__loop_poll() return soon and calls `fn` there. Any thread, and safe in
    a signal handler. */
 typedef void fa__wake_fn(void *ctx);

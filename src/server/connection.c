@@ -87,6 +87,22 @@ static fa__msec write_deadline(const fa__conn *conn)
     return pace_deadline(conn, &conn->writing, limits_of(conn)->write_timeout_ms);
 }
 
+/* For whatever is due first. */
+static void set_timer(fa__conn *conn)
+{
+    fa__loop *loop = conn->worker->loop;
+    fa__msec deadline = read_deadline(conn), other = write_deadline(conn);
+
+    if (other < deadline)
+        deadline = other;
+    if (deadline == FA__NEVER)
+        fa__timer_cancel(fa__loop_timers(loop), &conn->timer);
+    else
+        fa__timer_set(fa__loop_timers(loop), &conn->timer, deadline);
+    if (!conn->worker->polling)
+        fa__loop_arm(loop); /* a foreign loop watches the descriptor only */
+}
+
 static void on_timer(fa__timer *timer)
 {
     fa__conn *conn = (fa__conn *)((char *)timer - offsetof(fa__conn, timer));
@@ -147,20 +163,24 @@ static void read_input(fa__conn *conn)
     }
 }
 
-void fa__conn_resume(fa__conn *conn)
-{
-    if (!conn->broken && !conn->in_feed)
-        use_input(conn, conn->in.p != NULL ? conn->in.p : "", conn->in.len, true);
-    (void)fa__conn_settle(conn);
-}
-
 static bool has_drained(const fa__conn *conn)
 {
     return fa__conn_pending(conn) <= limits_of(conn)->max_pending_bytes / 2;
 }
 
-/* Output has gone out: whoever waited for that goes on. */
-static void on_drained(fa__conn *conn)
+/* Somebody goes on once output has gone out: a writer, or the next request. */
+static bool waits_for_room(const fa__conn *conn)
+{
+    const fa_request *req = conn->req;
+
+    if (conn->input == FA__INPUT_STREAM)
+        return conn->stream.told_full;
+    if (conn->input == FA__INPUT_IDLE)
+        return conn->in.len > 0;
+    return req != NULL && req->told_full;
+}
+
+static void tell_drained(fa__conn *conn)
 {
     fa_request *req = conn->req;
 
@@ -178,7 +198,22 @@ static void on_drained(fa__conn *conn)
         if (!conn->broken && req->answer == FA__ANSWER_ENDED)
             fa__conn_request_done(conn, 0);
     }
-    if (!conn->broken && conn->in.len > 0)
+}
+
+void fa__conn_resume(fa__conn *conn)
+{
+    if (!conn->broken && !conn->in_feed)
+        tell_drained(conn);
+    if (!conn->broken && !conn->in_feed)
+        use_input(conn, conn->in.p != NULL ? conn->in.p : "", conn->in.len, true);
+    (void)fa__conn_settle(conn);
+}
+
+/* Output has gone out: whoever waited for that goes on. */
+static void on_drained(fa__conn *conn)
+{
+    tell_drained(conn);
+    if (!conn->broken && conn->in.len > 0 && has_drained(conn))
         use_input(conn, conn->in.p, conn->in.len, true);
 }
 
@@ -252,11 +287,12 @@ static unsigned wanted(const fa__conn *conn)
 bool fa__conn_settle(fa__conn *conn)
 {
     fa_worker *w = conn->worker;
-    fa__msec deadline, other;
 
     if (conn->in_feed || conn->in_call > 0)
         return true;
     fa__conn_flush(conn);
+    if (!conn->broken && waits_for_room(conn) && conn->out.len == conn->out_at)
+        fa__worker_resume_later(w, conn); /* no event will come for that */
     if (conn->eof && !conn->broken)
         on_eof(conn);
     if (conn->input == FA__INPUT_CLOSING && !conn->broken && fa__conn_pending(conn) == 0)
@@ -267,14 +303,7 @@ bool fa__conn_settle(fa__conn *conn)
         fa__conn_del(conn, conn->finish_error != 0 ? conn->finish_error : FA_ERR_CLOSED);
         return false;
     }
-    deadline = read_deadline(conn);
-    other = write_deadline(conn);
-    if (other < deadline)
-        deadline = other;
-    if (deadline == FA__NEVER)
-        fa__timer_cancel(fa__loop_timers(w->loop), &conn->timer);
-    else
-        fa__timer_set(fa__loop_timers(w->loop), &conn->timer, deadline);
+    set_timer(conn);
     return true;
 }
 
@@ -331,6 +360,7 @@ fa__conn *fa__conn_new(fa_worker *w, int fd, const fa__address *peer)
         conn->next->prev = conn;
     w->conns = conn;
     ++w->conn_count;
+    set_timer(conn); /* who never sends a byte must go too */
     return conn;
 }
 

@@ -275,6 +275,8 @@ int fa_worker_adopt(fa_worker *w, int fd)
 
     if (rv != 0)
         return rv;
+    if (!w->polling)
+        fa__loop_update_now(w->loop); /* its time to send a request begins now */
     memset(&peer, 0, sizeof(peer));
     rv = fa__address_peer(&peer, fd);
     if (rv == 0)
