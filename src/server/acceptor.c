@@ -6,6 +6,7 @@
 
 enum {
     ACCEPT_BATCH = 64,  /* then other work gets its turn */
+    SHED_BYTES = 4096,  /* of a request that is there already */
     RETRY_MS = 100,     /* without descriptors, accepting pauses so long */
     LAST_BATCH = 65536, /* at the end; no backlog is longer */
 };
@@ -18,9 +19,14 @@ static void shed(fa__acceptor *a, int fd)
                                  "content-type: application/json\r\n"
                                  "retry-after: 1\r\n" FA__HTTP1_CLOSE FA__HTTP1_CRLF
                                  "{\"detail\":\"Too many connections\"}";
+    char request[SHED_BYTES];
 
     (void)fa__stream_write(fd, answer, sizeof(answer) - 1);
     (void)fa__stream_shutdown(fd);
+    /* Closing with a request unread would send a reset, which may overtake the answer
+       (RFC 9112, 9.6). One that comes later meets a closed socket all the same: waiting
+       for it would let the crowd hold descriptors after all. */
+    (void)fa__stream_read(fd, request, sizeof(request));
     fa__stream_close(fd);
     atomic_fetch_add_explicit(a->shed, 1, memory_order_relaxed);
 }

@@ -409,9 +409,9 @@ static bool must_wait(fa__conn *conn, size_t n, uint32_t done)
 {
     if (n == 0 || conn->input != FA__INPUT_IDLE)
         return false;
-    if (fa__conn_pending(conn) >= limits_of(conn)->max_pending_bytes) {
+    if (fa__conn_pending(conn) > limits_of(conn)->max_pending_bytes) {
         fa__conn_flush(conn);
-        return conn->out.len - conn->out_at >= limits_of(conn)->max_pending_bytes;
+        return fa__conn_pending(conn) > limits_of(conn)->max_pending_bytes;
     }
     if (done < limits_of(conn)->max_pipelined)
         return false;

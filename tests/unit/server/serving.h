@@ -21,7 +21,7 @@ typedef struct client {
     int fd;     /* -1: none */
     bool ended; /* the server has closed */
     size_t len;
-    char got[512 * 1024];
+    char got[1024 * 1024];
 } client;
 
 static inline int64_t now_ms(void)

@@ -1,0 +1,269 @@
+/* Accepting while accept4() fails in the ways that it can: the linker sends the calls
+   through the function here (-Wl,--wrap). */
+#include "serving.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+
+static int next_error, failures, calls;
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+    ++calls;
+    if (failures > 0) {
+        --failures;
+        errno = next_error;
+        return -1;
+    }
+    return __real_accept4(fd, address, length, flags);
+}
+
+static fa_app *app;
+static fa_worker *worker;
+static fa_server_options options;
+static int listener;
+static struct sockaddr_in address;
+
+static int plain(fa_request *req, void *user_data)
+{
+    (void)user_data;
+    return fa_respond(req, 200, FA_SLICE("text/plain"), FA_SLICE("plain"));
+}
+
+static int setup(void **state)
+{
+    socklen_t length = sizeof(address);
+
+    (void)state;
+    failures = 0;
+    address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, length) != 0 ||
+        listen(listener, 128) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &length) != 0)
+        return -1;
+    app = fa_app_new(NULL);
+    if (app == NULL || fa_app_route(app, FA_GET, "/", plain, NULL) != 0)
+        return -1;
+    options = quiet_options();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fa_worker_del(worker);
+    worker = NULL;
+    fa_app_del(app);
+    close(listener);
+    return 0;
+}
+
+static void start(void)
+{
+    CHECK_INT(fa_worker_new(&worker, app, &options), ==, 0);
+    CHECK_INT(fa_worker_listen_fd(worker, listener), ==, 0);
+}
+
+static void client_dial(client *c)
+{
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    c->len = 0;
+    c->ended = false;
+    CHECK_INT(connect(c->fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    CHECK_INT(fcntl(c->fd, F_SETFL, O_NONBLOCK), ==, 0);
+}
+
+/* Asks once; false when no answer came. */
+static bool ask(client *c)
+{
+    static const char text[] = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    int64_t end = now_ms() + 2000;
+    size_t before = c->len;
+
+    if (send(c->fd, text, sizeof(text) - 1, MSG_NOSIGNAL) < 0)
+        return false;
+    while (c->len == before && !c->ended && now_ms() < end) {
+        (void)fa_worker_poll(worker, 10, 4);
+        client_read(c);
+    }
+    return find_text(c->got + before, c->len - before, "\r\n\r\nplain") != NULL;
+}
+
+/* Some connections give up while they wait: the next one is served. */
+static void test_given_up(void **state)
+{
+    static const int errors[] = {ECONNABORTED, EPERM, EPROTO, ENETDOWN, EINTR};
+    static client c;
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < ARRAY_LEN(errors); ++i) {
+        next_error = errors[i];
+        failures = 5;
+        client_dial(&c);
+        CHECK(ask(&c));
+        CHECK_INT(failures, ==, 0);
+        client_close(&c);
+    }
+}
+
+/* Without descriptors accepting pauses: no spinning, old connections are served, and
+   those who wait get their turn later. */
+static void test_no_descriptors(void **state)
+{
+    static const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, EINVAL};
+    static client old, new;
+
+    (void)state;
+    start();
+    client_dial(&old);
+    CHECK(ask(&old));
+    for (size_t i = 0; i < ARRAY_LEN(errors); ++i) {
+        int64_t begun = now_ms();
+
+        next_error = errors[i];
+        failures = 3;
+        calls = 0;
+        client_dial(&new);
+        while (now_ms() - begun < 150) {
+            CHECK(ask(&old));
+            (void)fa_worker_poll(worker, 10, 4);
+        }
+        CHECK_INT(calls, >=, 1);
+        CHECK_INT(calls, <=, 3); /* one each 100 ms */
+        CHECK(ask(&new));
+        CHECK_INT(failures, ==, 0);
+        client_close(&new);
+    }
+    client_close(&old);
+}
+
+/* One too many: told so even if its request is there already, and counted. */
+static void test_shed(void **state)
+{
+    static client first, second;
+    fa_counters counters;
+
+    (void)state;
+    options.limits.max_connections = 1;
+    start();
+    client_dial(&first);
+    CHECK(ask(&first));
+    client_dial(&second);
+    CHECK(!ask(&second));
+    CHECK(work_until(worker, &second, NULL, 2000));
+    CHECK(find_text(second.got, second.len, "HTTP/1.1 503 ") == second.got);
+    CHECK(find_text(second.got, second.len, "connection: close\r\n") != NULL);
+    CHECK(ask(&first));
+    fa_worker_counters(worker, &counters);
+    CHECK_U64(counters.connections, ==, 1);
+    CHECK_U64(counters.connections_shed, ==, 1);
+    client_close(&first);
+    client_close(&second);
+    while (fa_worker_connections(worker) > 0)
+        (void)fa_worker_poll(worker, 10, 1);
+    client_dial(&second);
+    CHECK(ask(&second));
+    client_close(&second);
+}
+
+/* The 503 is followed by an end, not by a reset that might overtake it. */
+static void test_shed_without_reset(void **state)
+{
+    static client first, second;
+    int error = 0;
+    socklen_t length = sizeof(error);
+    static const char text[] = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    (void)state;
+    options.limits.max_connections = 1;
+    start();
+    client_dial(&first);
+    CHECK(ask(&first));
+    client_dial(&second);
+    CHECK_INT(send(second.fd, text, sizeof(text) - 1, MSG_NOSIGNAL), >, 0);
+    for (int i = 0; i < 10; ++i)
+        (void)fa_worker_poll(worker, 5, 1);
+    CHECK_INT(getsockopt(second.fd, SOL_SOCKET, SO_ERROR, &error, &length), ==, 0);
+    CHECK_INT(error, ==, 0);
+    client_read(&second);
+    CHECK(find_text(second.got, second.len, "HTTP/1.1 503 ") == second.got);
+    client_close(&first);
+    client_close(&second);
+}
+
+static void test_per_address(void **state)
+{
+    static client clients[3];
+
+    (void)state;
+    options.limits.max_connections_per_address = 2;
+    start();
+    for (int i = 0; i < 3; ++i)
+        client_dial(&clients[i]);
+    CHECK(ask(&clients[0]));
+    CHECK(ask(&clients[1]));
+    CHECK(!ask(&clients[2]));
+    client_close(&clients[0]);
+    client_close(&clients[2]);
+    while (fa_worker_connections(worker) > 1)
+        (void)fa_worker_poll(worker, 10, 1);
+    client_dial(&clients[2]);
+    CHECK(ask(&clients[2]));
+    client_close(&clients[1]);
+    client_close(&clients[2]);
+}
+
+/* Draining takes in whoever is waiting already. */
+static void test_drain_takes_the_waiting(void **state)
+{
+    static client waiting[20];
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < ARRAY_LEN(waiting); ++i)
+        client_dial(&waiting[i]);
+    fa_worker_drain(worker);
+    CHECK_INT(fa_worker_listen_fd(worker, listener), ==, FA_ERR_STATE);
+    for (size_t i = 0; i < ARRAY_LEN(waiting); ++i) {
+        CHECK(ask(&waiting[i]));
+        CHECK(find_text(waiting[i].got, waiting[i].len, "connection: close") != NULL);
+        client_close(&waiting[i]);
+    }
+    for (int i = 0; i < 100 && fa_worker_connections(worker) > 0; ++i)
+        (void)fa_worker_poll(worker, 10, 4);
+    CHECK_U64(fa_worker_connections(worker), ==, 0);
+}
+
+static void test_not_a_listener(void **state)
+{
+    int fds[2];
+
+    (void)state;
+    start();
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+    CHECK_INT(fa_worker_listen_fd(worker, fds[0]), ==, FA_ERR_INVALID);
+    close(fds[0]);
+    close(fds[1]);
+    CHECK_INT(fa_worker_adopt(worker, -1), ==, FA_ERR_SYSTEM);
+    CHECK_U64(fa_worker_connections(worker), ==, 0);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_given_up),       TEST(test_no_descriptors),
+        TEST(test_shed),           TEST(test_shed_without_reset),
+        TEST(test_per_address),    TEST(test_drain_takes_the_waiting),
+        TEST(test_not_a_listener),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
