@@ -25,7 +25,7 @@ challenge: ## one million requests against the server in C; CHALLENGE=... goes t
 	@ninja -C "$$(tools/configure release)" --quiet
 	@tools/challenge $(CHALLENGE)
 
-test: ## everything CI runs: all tests on all builds, fuzz smoke, lints (about 20 minutes)
+test: ## everything CI runs: all tests on all builds, fuzz smoke, lints (5 to 15 minutes)
 	@tools/test all
 
 test-fast: ## unit tests (gcc) and the Python suites on that build
