@@ -77,7 +77,7 @@ static void decode(fa__bench *b, fa_slice in)
         fa__bench_sink(in.p);
         (void)fa__percent_decode(&decoded, in, &arena);
         fa__bench_sink(decoded.p);
-        fa__arena_reset(&arena);
+        fa_arena_reset(&arena);
     }
     fa__arena_free(&arena);
     b->bytes = b->n * in.len;
@@ -106,7 +106,7 @@ static void query(fa__bench *b)
         fa__bench_sink(in.p);
         while (fa__query_next_decoded(&it, &name, &value, &arena) > 0)
             fa__bench_sink(value.p);
-        fa__arena_reset(&arena);
+        fa_arena_reset(&arena);
     }
     fa__arena_free(&arena);
     b->bytes = b->n * in.len;

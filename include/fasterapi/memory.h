@@ -33,6 +33,14 @@ typedef struct fa_allocator {
  */
 typedef struct fa_arena fa_arena;
 
+/** An arena of the caller's own, for work outside of requests. `alloc` is copied, NULL:
+    malloc(). NULL when there is no memory. */
+FA_API fa_arena *fa_arena_new(const fa_allocator *alloc);
+/** Gives everything back. NULL is ignored. Only for arenas of fa_arena_new(). */
+FA_API void fa_arena_del(fa_arena *arena);
+/** Forgets all that was allocated, and keeps a block for what comes next. */
+FA_API void fa_arena_reset(fa_arena *arena);
+
 /** `n` bytes aligned for any type, uninitialised; NULL when there is no memory. */
 FA_API void *fa_arena_alloc(fa_arena *arena, size_t n);
 

@@ -6,8 +6,6 @@
 #include "http/field.h"
 #include "http/target.h"
 
-enum { ARENA_BLOCK_BYTES = 4096 - 64 };
-
 fa_request *fa__request_new(const fa_allocator *alloc, uint32_t max_headers)
 {
     fa_request *req =
@@ -16,7 +14,7 @@ fa_request *fa__request_new(const fa_allocator *alloc, uint32_t max_headers)
     if (req == NULL)
         return NULL;
     memset(req, 0, sizeof(*req));
-    fa__arena_init(&req->arena, alloc, ARENA_BLOCK_BYTES);
+    fa__arena_init(&req->arena, alloc, FA__ARENA_BLOCK_BYTES);
     req->head.fields = req->fields;
     req->head.field_cap = max_headers;
     req->length_left = -1;
@@ -40,7 +38,7 @@ void fa__request_reset(fa_request *req)
 
     memset((char *)req + from, 0, to - from);
     req->length_left = -1;
-    fa__arena_reset(&req->arena);
+    fa_arena_reset(&req->arena);
 }
 
 int fa__request_keep_head(fa_request *req, const char *from, size_t n)

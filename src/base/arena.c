@@ -12,6 +12,29 @@ void fa__arena_init(fa_arena *arena, const fa_allocator *alloc, size_t block_byt
     *arena = (fa_arena){.alloc = *alloc, .block_bytes = block_bytes};
 }
 
+fa_arena *fa_arena_new(const fa_allocator *alloc)
+{
+    fa_arena *arena;
+
+    if (alloc == NULL)
+        alloc = &fa__malloc;
+    arena = fa__alloc(alloc, sizeof(*arena));
+    if (arena != NULL)
+        fa__arena_init(arena, alloc, FA__ARENA_BLOCK_BYTES);
+    return arena;
+}
+
+void fa_arena_del(fa_arena *arena)
+{
+    fa_allocator alloc;
+
+    if (arena == NULL)
+        return;
+    alloc = arena->alloc;
+    fa__arena_free(arena);
+    fa__release(&alloc, arena);
+}
+
 /* The header is padded so that what follows it is aligned. */
 static size_t header_bytes(void)
 {
@@ -24,7 +47,7 @@ static void bump_from(fa_arena *arena, fa__arena_block *block)
     arena->end = arena->at + block->size;
 }
 
-void fa__arena_reset(fa_arena *arena)
+void fa_arena_reset(fa_arena *arena)
 {
     fa__arena_block *block = arena->blocks;
 

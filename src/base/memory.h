@@ -30,9 +30,11 @@ struct fa_arena {
     size_t block_bytes; /* size of a normal block */
 };
 
+/* A malloc() chunk of 4 KiB with its header. */
+enum { FA__ARENA_BLOCK_BYTES = 4096 - 64 };
+
 /* Allocates nothing yet. */
 void fa__arena_init(fa_arena *arena, const fa_allocator *alloc, size_t block_bytes);
-void fa__arena_reset(fa_arena *arena);
 void fa__arena_free(fa_arena *arena);
 
 /* A growable byte buffer. All fields may be read; `p` moves when it grows. */

@@ -119,7 +119,7 @@ int main(void)
         answer(line, (fa_slice){text, n}, &arena);
         putchar('\n');
         free(text);
-        fa__arena_reset(&arena);
+        fa_arena_reset(&arena);
     }
     fa__arena_free(&arena);
     free(line);

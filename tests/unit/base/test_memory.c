@@ -86,9 +86,30 @@ static void test_arena(void **state)
     }
     CHECK(fa_arena_alloc(&arena, SIZE_MAX) == NULL);
     CHECK(fa_arena_alloc(&arena, SIZE_MAX / 2) == NULL);
-    fa__arena_reset(&arena);
+    fa_arena_reset(&arena);
     CHECK_INT(f.held, <=, 1);
     fa__arena_free(&arena);
+    CHECK_INT(f.held, ==, 0);
+}
+
+/* As programs outside of the library use it. */
+static void test_arena_of_the_callers_own(void **state)
+{
+    failing_alloc f;
+    fa_arena *arena;
+
+    (void)state;
+    failing_alloc_init(&f, 1);
+    CHECK(fa_arena_new(&f.alloc) == NULL);
+    failing_alloc_init(&f, 0);
+    arena = fa_arena_new(&f.alloc);
+    CHECK(arena != NULL);
+    CHECK_SLICE(fa_arena_copy(arena, FA_SLICE("kept")), "kept");
+    CHECK_SLICE(fa_arena_format(arena, "%d/%s", 7, "x"), "7/x");
+    fa_arena_reset(arena);
+    CHECK(fa_arena_alloc(arena, 100000) != NULL);
+    fa_arena_del(arena);
+    fa_arena_del(NULL);
     CHECK_INT(f.held, ==, 0);
 }
 
@@ -105,10 +126,10 @@ static void test_arena_is_reused(void **state)
         CHECK(fa_arena_alloc(&arena, 500) != NULL);
         CHECK(fa_arena_alloc(&arena, 400) != NULL);
         CHECK_U64(f.calls, ==, 1);
-        fa__arena_reset(&arena);
+        fa_arena_reset(&arena);
     }
     CHECK(fa_arena_alloc(&arena, 50000) != NULL); /* a big one is not kept */
-    fa__arena_reset(&arena);
+    fa_arena_reset(&arena);
     CHECK_INT(f.held, ==, 1);
     fa__arena_free(&arena);
     fa__arena_free(&arena);
@@ -155,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_buffer),
         cmocka_unit_test(test_buffer_without_memory),
         cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_arena_of_the_callers_own),
         cmocka_unit_test(test_arena_is_reused),
         cmocka_unit_test(test_arena_without_memory),
         cmocka_unit_test(test_arena_copy_ends_in_nul),
