@@ -139,7 +139,8 @@ FA_API void fa_request_on_finish(fa_request *req, fa_finish_fn *fn, void *user_d
  *
  * Threads: any, for all three functions below but fa_request_defer().
  * Ownership: counted; fa_request_defer() gives one reference, fa_deferred_release()
- *   takes one.
+ *   takes one. When the last goes, an unanswered request is answered with 500, and an
+ *   answer under way that no callback of the request goes on with is broken off.
  */
 typedef struct fa_deferred fa_deferred;
 

@@ -46,7 +46,10 @@ static void on_abandoned(fa__mail *mail, void *worker)
 
         fa__deferred_detach(d);
         ++conn->in_call;
-        if (req->answer == FA__ANSWER_NONE && !fa__request_answers_later(req)) {
+        if (req->answer == FA__ANSWER_STARTED && req->drain_fn == NULL &&
+            (!req->read_wanted || req->body_whole)) {
+            fa_response_abort(req);
+        } else if (req->answer == FA__ANSWER_NONE && !fa__request_answers_later(req)) {
             req->failed = FA_ERR_STATE;
             if (fa_respond_error(req, 500, (fa_slice){NULL, 0}) != 0)
                 conn->broken = true;
@@ -127,7 +130,7 @@ static void on_letter(fa__mail *mail, void *worker)
         (void)fa__conn_after(conn);
     }
     fa__release(&alloc, l);
-    drop(d);
+    fa_deferred_release(d); /* perhaps the last that could have answered */
 }
 
 int fa_deferred_run(fa_deferred *d, fa_deferred_fn *fn, void *user_data)
