@@ -114,8 +114,13 @@ fa__dispatched fa__dispatch(fa_request *req)
         (void)fa_respond_error(req, 413, (fa_slice){NULL, 0});
         return FA__DISPATCH_ANSWERED;
     }
-    if (!req->endpoint->stream_body && !req->body_whole)
+    if (req->endpoint->stream_body) {
+        /* It goes to the handler piece by piece, however much of it is here already. */
+        req->body = (fa_slice){NULL, 0};
+        req->body_whole = false;
+    } else if (!req->body_whole) {
         return FA__DISPATCH_BODY;
+    }
     call_handler(req);
     return FA__DISPATCH_ANSWERED;
 }

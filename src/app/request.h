@@ -77,7 +77,7 @@ struct fa_request {
     bool refused;              /* never dispatched: its head is not whole */
     bool close_after;          /* fa_response_close() */
     bool has_date, has_server; /* among fields_out */
-    bool body_whole;           /* the body is all there */
+    bool body_whole;           /* the body is all there; if streamed: handed over */
     bool read_wanted;          /* fa_request_read() was called */
     bool paused;
     bool told_full;      /* a drain callback is owed */

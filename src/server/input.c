@@ -59,6 +59,15 @@ static bool body_is_over(const fa__conn *conn)
            (req->head.body_kind != FA__BODY_CHUNKED && conn->body_left == 0);
 }
 
+/* No further request is read. Whoever meant to send one, or still sends the body of the
+   last, may be doing so just now: finish() in connection.c sees to that. */
+static void begin_closing(fa__conn *conn)
+{
+    conn->input = FA__INPUT_CLOSING;
+    if (conn->req->head.keep_alive || !body_is_over(conn))
+        conn->unread = true;
+}
+
 void fa__conn_request_done(fa__conn *conn, int error)
 {
     fa_worker *w = conn->worker;
@@ -83,8 +92,8 @@ void fa__conn_request_done(fa__conn *conn, int error)
     if (conn->input != FA__INPUT_STREAM) {
         if (error != 0)
             break_off(conn, error);
-        else if (conn->close_after)
-            conn->input = FA__INPUT_CLOSING;
+        else if (conn->close_after || req->close_after)
+            begin_closing(conn);
         else
             conn->input = body_is_over(conn) ? FA__INPUT_IDLE : FA__INPUT_DISCARD;
     }
@@ -94,6 +103,7 @@ void fa__conn_request_done(fa__conn *conn, int error)
         fa__buf_free(&conn->body);
     if (conn->trailer_buf.p != NULL)
         fa__buf_free(&conn->trailer_buf);
+    }
     fa__worker_give_request(w, req);
 }
 
@@ -286,7 +296,8 @@ void fa__conn_want_body(fa__conn *conn)
 {
     char *at;
 
-    if (!conn->continue_owed)
+    /* Behind the head of the answer it would be taken for part of the body. */
+    if (!conn->continue_owed || conn->req->answer != FA__ANSWER_NONE)
         return;
     conn->continue_owed = false;
     at = fa__conn_reserve(conn, sizeof(FA__HTTP1_CONTINUE));
@@ -347,11 +358,11 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
     }
     if (conn->input == FA__INPUT_STREAM || req->answer == FA__ANSWER_ENDED) {
         fa__conn_request_done(conn, 0);
+        if (body > 0)
+            conn->body_left = 0;
         return body;
     }
     if (req->endpoint != NULL && req->endpoint->stream_body) {
-        req->body = (fa_slice){NULL, 0};
-        req->body_whole = false;
         after_call(conn); /* may have been the end of it */
         if (!conn->broken && conn->req != NULL)
             expect_body(conn, head, false);
@@ -400,6 +411,7 @@ static size_t feed_head(fa__conn *conn, const char *p, size_t n, bool *again)
         return 0;
     }
     return (size_t)head + on_head(conn, (fa_slice){p, (size_t)head},
+    }
                                   (fa_slice){p + head, n - (size_t)head});
 }
 
@@ -440,7 +452,7 @@ bool fa__conn_can_discard(const fa__conn *conn)
        connection tells which (RFC 9110, 10.1.1). */
     return body_is_over(conn) ||
            (req->head.body_kind == FA__BODY_LENGTH && conn->body_left <= DISCARD_MAX &&
-            !conn->continue_owed && !req->head.expect_continue);
+            !conn->continue_owed);
 }
 
 size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n)
