@@ -130,8 +130,10 @@ int fa_response_interim(fa_request *req, int status)
     if (status < 100 || status > 199 || status == 101)
         return FA_ERR_INVALID;
     rv = fa_request_version(req) == 10 ? 0 : req->transport->interim(req, status);
-    if (rv == 0)
+    if (rv == 0) {
         req->fields_out = (fa__response_fields){NULL, NULL, 0};
+        req->has_date = req->has_server = false;
+    }
     return rv;
 }
 
@@ -171,7 +173,8 @@ int fa_response_end(fa_request *req)
 {
     if (req->answer != FA__ANSWER_STARTED)
         return FA_ERR_STATE;
-    if (req->length_left > 0) {
+    /* The answer to HEAD is whole without a body, whether one was written or not. */
+    if (req->length_left > 0 && req->head.method != FA_HEAD) {
         fa_response_abort(req);
         return FA_ERR_INVALID;
     }
@@ -201,6 +204,10 @@ int fa_request_upgrade(fa_request *req, fa_slice protocol,
     bool connect = req->head.method == FA_CONNECT;
 
     if (req->answer != FA__ANSWER_NONE || (!connect && !req->head.upgrade))
+        return FA_ERR_STATE;
+    /* The other protocol begins behind the request (RFC 9110, 7.8). */
+    if (!req->body_whole &&
+        (req->head.body_kind == FA__BODY_CHUNKED || req->head.content_length > 0))
         return FA_ERR_STATE;
     if (!connect && !fa__field_value_valid(protocol))
         return FA_ERR_INVALID;

@@ -33,12 +33,14 @@ typedef struct framing {
 } framing;
 
 /* RFC 9110, 8.6: no Content-Length in 1xx and 204; that of a 304 would have to be
-   that of a 200, which nobody has said. */
+   that of a 200, which nobody has said. A 2xx to CONNECT has neither field (9.3.6): to
+   the client a tunnel begins there, to us, who made none, the end of the connection. */
 static framing frame(const fa_request *req, int status, int64_t length)
 {
     framing f = {false, false, 0};
 
-    if (status == 204 || status == 304)
+    if (status == 204 || status == 304 ||
+        (req->head.method == FA_CONNECT && status < 300))
         return f;
     f.has_length = length >= 0;
     f.length = length >= 0 ? (uint64_t)length : 0;
@@ -51,7 +53,9 @@ static bool keeps_alive(const fa__conn *conn, const framing *f, int status)
     const fa_request *req = conn->req;
     const fa_worker *w = conn->worker;
     uint32_t max = w->shared->options.limits.max_requests_per_connection;
-    bool self_delimiting = f->has_length || f->chunked || status == 204 || status == 304;
+    bool self_delimiting =
+        f->has_length || f->chunked ||
+        ((status == 204 || status == 304) && req->head.method != FA_CONNECT);
 
     return req->head.keep_alive && !req->close_after && !req->refused &&
            !conn->close_after && !w->draining && self_delimiting &&

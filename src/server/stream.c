@@ -37,7 +37,9 @@ void fa__conn_stream_closed(fa__conn *conn, int error)
     if (on_close == NULL)
         return;
     s->handler.on_close = NULL;
-    if (s->closing && error == FA_ERR_CLOSED)
+    /* After fa_stream_close() what counts is that all was sent: then our side is shut,
+       and how long the client keeps its own open is no error. */
+    if (s->closing && (error == FA_ERR_CLOSED || conn->input == FA__INPUT_LINGER))
         error = 0;
     ++conn->in_call;
     on_close(s, error, s->user_data);
