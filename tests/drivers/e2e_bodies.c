@@ -36,6 +36,13 @@ static int stream_echo(fa_request *req, void *user_data)
 
     (void)user_data;
     fa_response_on_drain(req, echo_drained, NULL);
+    if (query_int(req, FA_SLICE("start-first"), 0) == 0) {
+        rv = fa_request_read(req, echo_piece,
+                             NULL); /* 100-continue goes before the answer */
+        if (rv != 0)
+            return rv;
+        return fa_response_start(req, 200, fa_request_content_length(req));
+    }
     rv = fa_response_start(req, 200, fa_request_content_length(req));
     return rv != 0 ? rv : fa_request_read(req, echo_piece, NULL);
 }
