@@ -99,9 +99,9 @@ void fa__conn_request_done(fa__conn *conn, int error)
     }
     conn->req = NULL;
     conn->since = fa__loop_now(w->loop);
-    if (conn->body.p != NULL)
+    if (conn->gathers) {
+        conn->gathers = false;
         fa__buf_free(&conn->body);
-    if (conn->trailer_buf.p != NULL)
         fa__buf_free(&conn->trailer_buf);
     }
     fa__worker_give_request(w, req);
@@ -287,6 +287,7 @@ static void expect_body(fa__conn *conn, fa_slice head, bool wanted)
         return;
     }
     conn->body_left = chunked ? 0 : req->head.content_length;
+    conn->gathers = true;
     begin_body(conn);
     if (wanted)
         fa__conn_want_body(conn);
@@ -357,9 +358,9 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
         return 0;
     }
     if (conn->input == FA__INPUT_STREAM || req->answer == FA__ANSWER_ENDED) {
-        fa__conn_request_done(conn, 0);
         if (body > 0)
             conn->body_left = 0;
+        fa__conn_request_done(conn, 0);
         return body;
     }
     if (req->endpoint != NULL && req->endpoint->stream_body) {
@@ -389,7 +390,7 @@ static bool begin_request(fa__conn *conn)
     conn->req->transport = &fa__http1_transport;
     if (conn->worker->shared->options.access_log)
         conn->req->started_ns = fa__clock_monotonic_ns();
-    fa__http1_parser_init(&conn->parser, &conn->req->head, &limits);
+    fa__http1_parser_init(&conn->worker->parser, &conn->req->head, &limits);
     if (conn->requests > 0)
         conn->since = fa__loop_now(conn->worker->loop);
     conn->input = FA__INPUT_HEAD;
@@ -398,20 +399,25 @@ static bool begin_request(fa__conn *conn)
 
 static size_t feed_head(fa__conn *conn, const char *p, size_t n, bool *again)
 {
+    /* A head that comes whole, as nearly all do, needs no parser of its own. */
+    bool fresh = conn->input == FA__INPUT_IDLE;
+    fa__http1_parser *parser = fresh ? &conn->worker->parser : &conn->parser;
     ptrdiff_t head;
 
-    if (n == 0 || (conn->input == FA__INPUT_IDLE && !begin_request(conn)))
+    if (n == 0 || (fresh && !begin_request(conn)))
         return 0;
-    head = fa__http1_parse_head(&conn->parser, p, n);
-    if (head == 0)
+    head = fa__http1_parse_head(parser, p, n);
+    if (head == 0) {
+        if (fresh)
+            conn->parser = *parser;
         return 0;
+    }
     *again = true;
     if (head < 0) {
         fa__conn_refuse(conn, (int)head);
         return 0;
     }
     return (size_t)head + on_head(conn, (fa_slice){p, (size_t)head},
-    }
                                   (fa_slice){p + head, n - (size_t)head});
 }
 

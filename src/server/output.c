@@ -27,8 +27,10 @@ static void mark_broken(fa__conn *conn, int error)
 static void note_sent(fa__conn *conn, size_t n)
 {
     fa__count(&conn->worker->counters.bytes_out, n);
-    conn->writing.bytes += n;
-    conn->writing.last = fa__loop_now(conn->worker->loop);
+    if (conn->out.len > conn->out_at) {
+        conn->writing.bytes += n;
+        conn->writing.last = fa__loop_now(conn->worker->loop);
+    }
 }
 
 /* Before anything is added to the connection's own buffer. If that is empty, the

@@ -8,6 +8,7 @@
 
 #include "app/request.h"
 #include "event/loop.h"
+#include "http1/parser.h"
 #include "http1/writer.h"
 #include "server/acceptor.h"
 #include "server/mailbox.h"
@@ -49,7 +50,8 @@ struct fa_worker {
     char *out; /* answers of `corked`, not sent yet */
     size_t out_len;
     fa__conn *corked;
-    fa__conn *conns; /* all of them */
+    fa__http1_parser parser; /* of a head that comes whole */
+    fa__conn *conns;         /* all of them */
     size_t conn_count;
     fa__conn *resume_first, *resume_last; /* those with work left */
     fa_request *free_requests;
