@@ -456,9 +456,8 @@ bool fa__conn_can_discard(const fa__conn *conn)
 
     /* Who waits for 100-continue may send the body or the next request: only a new
        connection tells which (RFC 9110, 10.1.1). */
-    return body_is_over(conn) ||
-           (req->head.body_kind == FA__BODY_LENGTH && conn->body_left <= DISCARD_MAX &&
-            !conn->continue_owed);
+    return body_is_over(conn) || (req->head.body_kind == FA__BODY_LENGTH &&
+                                  conn->body_left <= DISCARD_MAX && !conn->continue_owed);
 }
 
 size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n)

@@ -1,52 +1,16 @@
-/* A server: listeners, worker threads, signals, and an end in order.
+/* A server: made, run, stopped.
 
-   With one thread the worker runs in the caller's thread and accepts by itself. With
-   more, the caller's thread accepts, and gives each connection to the worker that has
-   the fewest: the kernel would spread them unevenly. */
-#include <fasterapi/server.h>
+   With one thread the worker runs in the caller's thread and accepts by itself; with
+   more, see threads.c. */
+#include "server/server.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 
 #include <fasterapi/error.h>
 
 #include "app/app.h"
-#include "server/worker.h"
-
-enum { LISTENERS_MAX = FA__WORKER_LISTENERS_MAX };
-
-/* How far the end has come. */
-enum { RUNNING = 0, DRAINING = 1, CUTTING = 2 };
-
-typedef struct seat {
-    fa_server *server;
-    fa_worker *worker;
-    pthread_t thread;
-    bool started;
-    bool cut;   /* something was left when it had to end */
-    bool leads; /* runs in the caller's thread, and tells the application of the drain */
-    int error;
-} seat;
-
-struct fa_server {
-    fa_app *app;
-    fa__shared *shared;
-    fa__listener listeners[LISTENERS_MAX];
-    unsigned listener_count;
-    seat *seats;
-    unsigned seat_count;
-    atomic_bool seated;            /* seats may be read by any thread */
-    fa__loop *loop;                /* of the accepting thread, with many threads */
-    _Atomic(fa__loop *) main_loop; /* that fa_server_run() sits in; NULL: not yet */
-    fa__acceptor acceptors[LISTENERS_MAX];
-    unsigned acceptor_count;
-    atomic_uint_fast64_t shed; /* by the acceptors */
-    atomic_int stops;          /* calls of fa_server_stop() */
-    atomic_int phase;          /* what the workers shall do */
-    atomic_uint running;       /* threads */
-};
 
 /* The server that signals stop; at most one. */
 static _Atomic(fa_server *) signalled;
@@ -94,92 +58,6 @@ void fa_server_del(fa_server *server)
     fa__shared_del(shared);
 }
 
-/* ---- listening ---- */
-
-static fa__listen_options listen_options(const fa_server *server)
-{
-    return (fa__listen_options){.backlog = server->shared->options.backlog};
-}
-
-/* The place for one more listener, NULL if there is none. */
-static fa__listener *next_listener(fa_server *server)
-{
-    if (server->listener_count == LISTENERS_MAX)
-        return NULL;
-    return &server->listeners[server->listener_count];
-}
-
-int fa_server_listen(fa_server *server, const char *host, uint16_t port)
-{
-    fa__listen_options options = listen_options(server);
-    fa__listener *l = next_listener(server);
-    int rv =
-        l == NULL ? FA_ERR_LIMIT : fa__listener_tcp(l, fa_slice_of(host), port, &options);
-
-    if (rv == 0)
-        ++server->listener_count;
-    return rv;
-}
-
-int fa_server_listen_unix(fa_server *server, const char *path, unsigned permissions)
-{
-    fa__listen_options options = listen_options(server);
-    fa__listener *l = next_listener(server);
-    int rv = l == NULL
-                 ? FA_ERR_LIMIT
-                 : fa__listener_unix(l, fa_slice_of(path), (mode_t)permissions, &options);
-
-    if (rv == 0)
-        ++server->listener_count;
-    return rv;
-}
-
-int fa_server_listen_fd(fa_server *server, int fd)
-{
-    fa__listen_options options = listen_options(server);
-    fa__listener *l = next_listener(server);
-    int rv = l == NULL ? FA_ERR_LIMIT : fa__listener_adopt(l, fd, &options);
-
-    if (rv == 0)
-        ++server->listener_count;
-    return rv;
-}
-
-uint16_t fa_server_port(const fa_server *server)
-{
-    fa__address local;
-
-    for (unsigned i = 0; i < server->listener_count; ++i) {
-        memset(&local, 0, sizeof(local));
-        if (fa__address_local(&local, server->listeners[i].fd) == 0 &&
-            fa__address_port(&local) != 0)
-            return fa__address_port(&local);
-    }
-    return 0;
-}
-
-static void log_listeners(const fa_server *server)
-{
-    for (unsigned i = 0; i < server->listener_count; ++i) {
-        const fa__listener *l = &server->listeners[i];
-        char text[FA__ADDRESS_TEXT_MAX];
-        fa__address local;
-        fa_slice address;
-
-        memset(&local, 0, sizeof(local));
-        (void)fa__address_local(&local, l->fd);
-        address = fa__address_text(text, &local);
-        if (address.len == 0)
-            fa_log(server->shared->logger, FA_LOG_INFO, "Server", "listening on unix:%s",
-                   l->path);
-        else
-            fa_log(server->shared->logger, FA_LOG_INFO, "Server",
-                   l->family == AF_INET6 ? "listening on http://[%.*s]:%u"
-                                         : "listening on http://%.*s:%u",
-                   (int)address.len, address.p, (unsigned)fa__address_port(&local));
-    }
-}
-
 /* ---- stopping ---- */
 
 void fa_server_stop(fa_server *server)
@@ -192,7 +70,7 @@ void fa_server_stop(fa_server *server)
         fa__loop_wake(loop);
 }
 
-static void tell_of_drain(const fa_server *server)
+void fa__server_tell_of_drain(const fa_server *server)
 {
     const fa_lifecycle *life = &server->app->lifecycle;
 
@@ -241,7 +119,7 @@ static void restore_signals(const old_signals *old)
 /* ---- workers ---- */
 
 /* Runs a worker through all phases. `phase` says how to learn of the current one. */
-static int run_worker(seat *s, atomic_int *phase)
+int fa__seat_run(fa__seat *s, atomic_int *phase)
 {
     fa_worker *w = s->worker;
     fa__msec cut_at = FA__NEVER;
@@ -250,16 +128,16 @@ static int run_worker(seat *s, atomic_int *phase)
     for (;;) {
         int now = atomic_load(phase), n;
 
-        if (now >= DRAINING && !w->draining) {
+        if (now >= FA__DRAINING && !w->draining) {
             fa_worker_drain(w);
             if (s->leads)
-                tell_of_drain(s->server);
+                fa__server_tell_of_drain(s->server);
             if (timeout != 0)
                 cut_at = fa__clock_monotonic_ms() + timeout;
         }
         if (w->draining && fa_worker_connections(w) == 0)
             return 0;
-        if (now >= CUTTING || (w->draining && fa__clock_monotonic_ms() >= cut_at)) {
+        if (now >= FA__CUTTING || (w->draining && fa__clock_monotonic_ms() >= cut_at)) {
             s->cut = true;
             return 0;
         }
@@ -269,20 +147,9 @@ static int run_worker(seat *s, atomic_int *phase)
     }
 }
 
-static void *worker_thread(void *arg)
-{
-    seat *s = arg;
-    fa_server *server = s->server;
-
-    s->error = run_worker(s, &server->phase);
-    atomic_fetch_sub(&server->running, 1);
-    fa__loop_wake(server->loop);
-    return NULL;
-}
-
 static int make_seats(fa_server *server, unsigned n, bool embedded)
 {
-    server->seats = fa__calloc(&server->shared->alloc, n, sizeof(seat));
+    server->seats = fa__calloc(&server->shared->alloc, n, sizeof(fa__seat));
     if (server->seats == NULL)
         return FA_ERR_NOMEM;
     for (unsigned i = 0; i < n; ++i) {
@@ -311,132 +178,9 @@ static int run_single(fa_server *server)
             return rv;
         ++w->listener_count;
     }
-    log_listeners(server);
+    fa__server_log_listeners(server);
     server->seats[0].leads = true;
-    return run_worker(&server->seats[0], &server->stops);
-}
-
-/* ---- many threads ---- */
-
-/* A connection on its way to a worker. */
-typedef struct handover {
-    fa__mail mail; /* first */
-    int fd;
-    fa__address peer;
-    fa_allocator alloc;
-} handover;
-
-static void on_handover(fa__mail *mail, void *worker)
-{
-    handover *h = (handover *)mail;
-    fa_allocator alloc = h->alloc;
-
-    fa__worker_take_connection(worker, h->fd, &h->peer);
-    fa__release(&alloc, h);
-}
-
-static void place_least_loaded(void *ctx, int fd, const fa__address *peer)
-{
-    fa_server *server = ctx;
-    fa_worker *best = server->seats[0].worker;
-    handover *h = fa__alloc(&server->shared->alloc, sizeof(*h));
-
-    for (unsigned i = 1; i < server->seat_count; ++i) {
-        fa_worker *w = server->seats[i].worker;
-
-        if (atomic_load_explicit(&w->load, memory_order_relaxed) <
-            atomic_load_explicit(&best->load, memory_order_relaxed))
-            best = w;
-    }
-    if (h != NULL) {
-        *h = (handover){{NULL, on_handover}, fd, *peer, server->shared->alloc};
-        atomic_fetch_add_explicit(&best->load, 1, memory_order_relaxed);
-        if (fa__mailbox_post(best->mailbox, &h->mail) == 0)
-            return;
-        atomic_fetch_sub_explicit(&best->load, 1, memory_order_relaxed);
-        fa__release(&server->shared->alloc, h);
-    }
-    fa__stream_close(fd);
-    fa__shared_leave(server->shared, peer);
-}
-
-static void set_phase(fa_server *server, int phase)
-{
-    atomic_store(&server->phase, phase);
-    for (unsigned i = 0; i < server->seat_count; ++i)
-        fa_worker_wake(server->seats[i].worker);
-}
-
-static int start_threads(fa_server *server)
-{
-    for (unsigned i = 0; i < server->seat_count; ++i) {
-        seat *s = &server->seats[i];
-
-        atomic_fetch_add(&server->running, 1);
-        if (pthread_create(&s->thread, NULL, worker_thread, s) != 0) {
-            atomic_fetch_sub(&server->running, 1);
-            return FA_ERR_SYSTEM;
-        }
-        s->started = true;
-    }
-    return 0;
-}
-
-static int start_accepting(fa_server *server)
-{
-    for (unsigned i = 0; i < server->listener_count; ++i) {
-        int rv = fa__acceptor_start(&server->acceptors[i], server->loop, server->shared,
-                                    &server->listeners[i], place_least_loaded, server,
-                                    &server->shed);
-
-        if (rv != 0)
-            return rv;
-        ++server->acceptor_count;
-    }
-    return 0;
-}
-
-/* Returns 0, or the first error of a thread. */
-static int join_threads(fa_server *server)
-{
-    int rv = 0;
-
-    for (unsigned i = 0; i < server->seat_count; ++i) {
-        seat *s = &server->seats[i];
-
-        if (!s->started)
-            continue;
-        pthread_join(s->thread, NULL);
-        s->started = false;
-        if (rv == 0)
-            rv = s->error;
-    }
-    return rv;
-}
-
-static int run_many(fa_server *server)
-{
-    int rv = start_threads(server), other;
-
-    if (rv == 0)
-        rv = start_accepting(server);
-    if (rv == 0)
-        log_listeners(server);
-    while (rv >= 0 && atomic_load(&server->stops) == 0 &&
-           atomic_load(&server->running) == server->seat_count)
-        rv = fa__loop_poll(server->loop, -1);
-    for (unsigned i = 0; i < server->acceptor_count; ++i)
-        fa__acceptor_stop(&server->acceptors[i]);
-    set_phase(server, DRAINING);
-    tell_of_drain(server);
-    while (atomic_load(&server->running) > 0) {
-        if (atomic_load(&server->stops) >= 2 || rv < 0)
-            set_phase(server, CUTTING);
-        if (fa__loop_poll(server->loop, 1000) < 0)
-            break;
-    }
-    other = join_threads(server);
-    return rv < 0 ? rv : other;
+    return fa__seat_run(&server->seats[0], &server->stops);
 }
 
 /* ---- running ---- */
@@ -482,7 +226,7 @@ int fa_server_run(fa_server *server)
     if (rv != 0)
         return rv;
     catch_signals(server, &old);
-    rv = server->loop != NULL ? run_many(server) : run_single(server);
+    rv = server->loop != NULL ? fa__server_run_threads(server) : run_single(server);
     close_listeners(server);
     for (unsigned i = 0; i < server->seat_count; ++i) {
         cut = cut || server->seats[i].cut;
