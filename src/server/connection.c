@@ -12,25 +12,13 @@ enum {
     GRACE_MS = 5000,       /* before a minimum rate counts */
 };
 
-static const fa_limits *limits_of(const fa__conn *conn)
-{
-    return &conn->worker->shared->options.limits;
-}
-
-static void break_off(fa__conn *conn, int error)
-{
-    conn->broken = true;
-    if (conn->finish_error == 0)
-        conn->finish_error = error;
-}
-
 /* ---- deadlines ---- */
 
 /* When `pace` is too slow: no byte for `timeout_ms`, or fewer than the minimum rate. */
 static fa__msec pace_deadline(const fa__conn *conn, const fa__pace *pace,
                               uint32_t timeout_ms)
 {
-    uint32_t rate = limits_of(conn)->min_rate_bytes_per_s;
+    uint32_t rate = fa__conn_limits(conn)->min_rate_bytes_per_s;
     fa__msec at = timeout_ms != 0 ? pace->last + timeout_ms : FA__NEVER, paid;
 
     if (rate != 0) {
@@ -48,7 +36,7 @@ static fa__msec after(fa__msec since, uint32_t timeout_ms)
 
 static fa__msec idle_deadline(const fa__conn *conn)
 {
-    const fa_limits *l = limits_of(conn);
+    const fa_limits *l = fa__conn_limits(conn);
     fa__msec at = after(conn->since,
                         conn->requests == 0 ? l->header_timeout_ms : l->idle_timeout_ms);
 
@@ -69,10 +57,12 @@ static fa__msec read_deadline(const fa__conn *conn)
 {
     switch (conn->input) {
     case FA__INPUT_IDLE: return idle_deadline(conn);
-    case FA__INPUT_HEAD: return after(conn->since, limits_of(conn)->header_timeout_ms);
+    case FA__INPUT_HEAD:
+        return after(conn->since, fa__conn_limits(conn)->header_timeout_ms);
     case FA__INPUT_BODY:
         if (body_is_due(conn))
-            return pace_deadline(conn, &conn->reading, limits_of(conn)->body_timeout_ms);
+            return pace_deadline(conn, &conn->reading,
+                                 fa__conn_limits(conn)->body_timeout_ms);
         return FA__NEVER;
     case FA__INPUT_DISCARD: return conn->since + GRACE_MS;
     case FA__INPUT_LINGER: return conn->since + LINGER_MS;
@@ -84,7 +74,7 @@ static fa__msec write_deadline(const fa__conn *conn)
 {
     if (conn->out.len == conn->out_at)
         return FA__NEVER;
-    return pace_deadline(conn, &conn->writing, limits_of(conn)->write_timeout_ms);
+    return pace_deadline(conn, &conn->writing, fa__conn_limits(conn)->write_timeout_ms);
 }
 
 /* For whatever is due first. */
@@ -110,12 +100,12 @@ static void on_timer(fa__timer *timer)
 
     if (write_deadline(conn) <= now) {
         fa__count(&conn->worker->counters.timeouts, 1);
-        break_off(conn, FA_ERR_TIMEOUT);
+        fa__conn_break_off(conn, FA_ERR_TIMEOUT);
     } else if (read_deadline(conn) <= now) {
         switch (conn->input) {
         case FA__INPUT_HEAD: fa__conn_refuse(conn, FA_ERR_TIMEOUT); break;
         case FA__INPUT_BODY: fa__conn_body_timeout(conn); break;
-        default: break_off(conn, FA_ERR_TIMEOUT); break;
+        default: fa__conn_break_off(conn, FA_ERR_TIMEOUT); break;
         }
     }
     (void)fa__conn_settle(conn);
@@ -134,7 +124,7 @@ static void use_input(fa__conn *conn, const char *p, size_t n, bool own)
             fa__buf_free(&conn->in);
     } else if (used < n && !conn->broken &&
                fa__buf_append(&conn->in, p + used, n - used) != 0) {
-        break_off(conn, FA_ERR_NOMEM);
+        fa__conn_break_off(conn, FA_ERR_NOMEM);
     }
 }
 
@@ -145,7 +135,7 @@ static void read_input(fa__conn *conn)
     ptrdiff_t n;
 
     if (own && fa__buf_reserve(&conn->in, READ_MIN) != 0) {
-        break_off(conn, FA_ERR_NOMEM);
+        fa__conn_break_off(conn, FA_ERR_NOMEM);
         return;
     }
     n = own ? fa__stream_read(conn->io.fd, conn->in.p + conn->in.len,
@@ -159,13 +149,13 @@ static void read_input(fa__conn *conn)
     } else if (n == 0) {
         conn->eof = true;
     } else if (n != FA__ERR_WOULD_BLOCK) {
-        break_off(conn, n == FA_ERR_NOMEM ? FA_ERR_NOMEM : FA_ERR_CLOSED);
+        fa__conn_break_off(conn, n == FA_ERR_NOMEM ? FA_ERR_NOMEM : FA_ERR_CLOSED);
     }
 }
 
 static bool has_drained(const fa__conn *conn)
 {
-    return fa__conn_pending(conn) <= limits_of(conn)->max_pending_bytes / 2;
+    return fa__conn_pending(conn) <= fa__conn_limits(conn)->max_pending_bytes / 2;
 }
 
 /* Somebody goes on once output has gone out: a writer, or the next request. */
@@ -229,7 +219,7 @@ static void on_io(fa__io *io, unsigned ready)
     if ((ready & FA__READABLE) && !conn->broken && !conn->eof)
         read_input(conn);
     else if ((ready & FA__HANGUP) && !(io->want & FA__READABLE))
-        break_off(conn, FA_ERR_CLOSED); /* nobody is left to read what we send */
+        fa__conn_break_off(conn, FA_ERR_CLOSED); /* nobody is left to read what we send */
     else if ((ready & FA__HANGUP) && !conn->broken && !conn->eof)
         read_input(conn);
     (void)fa__conn_settle(conn);
@@ -249,7 +239,7 @@ static void on_eof(fa__conn *conn)
     case FA__INPUT_HEAD:
     case FA__INPUT_DISCARD: conn->input = FA__INPUT_CLOSING; break;
     case FA__INPUT_BODY:
-    case FA__INPUT_WAIT: break_off(conn, FA_ERR_CLOSED); break;
+    case FA__INPUT_WAIT: fa__conn_break_off(conn, FA_ERR_CLOSED); break;
     case FA__INPUT_LINGER: conn->broken = true; break;
     case FA__INPUT_STREAM:
     case FA__INPUT_CLOSING: conn->input = FA__INPUT_CLOSING; break;
@@ -298,7 +288,7 @@ bool fa__conn_settle(fa__conn *conn)
     if (conn->input == FA__INPUT_CLOSING && !conn->broken && fa__conn_pending(conn) == 0)
         finish(conn);
     if (!conn->broken && fa__loop_modify(w->loop, &conn->io, wanted(conn)) != 0)
-        break_off(conn, FA_ERR_SYSTEM);
+        fa__conn_break_off(conn, FA_ERR_SYSTEM);
     if (conn->broken) {
         fa__conn_del(conn, conn->finish_error != 0 ? conn->finish_error : FA_ERR_CLOSED);
         return false;

@@ -105,6 +105,19 @@ void fa__conn_resume(fa__conn *conn);
 
 void fa__conn_drain(fa__conn *conn);
 
+static inline const fa_limits *fa__conn_limits(const fa__conn *conn)
+{
+    return &conn->worker->shared->options.limits;
+}
+
+/* It ends at the next chance; `error` is for the callbacks of the request under way. */
+static inline void fa__conn_break_off(fa__conn *conn, int error)
+{
+    conn->broken = true;
+    if (conn->finish_error == 0)
+        conn->finish_error = error;
+}
+
 /* ---- input.c ---- */
 
 /* Works through `n` bytes at `p`. Returns how many it used; the rest must be offered
@@ -116,6 +129,25 @@ void fa__conn_request_done(fa__conn *conn, int error);
 
 /* Answers a request that cannot be served with the status of `error`, then closes. */
 void fa__conn_refuse(fa__conn *conn, int error);
+
+/* After a callback of the request: an answer that is complete ends the request, one that
+   nobody is going to give becomes a 500. */
+void fa__conn_after_call(fa__conn *conn);
+
+/* ---- body.c ---- */
+
+/* The body does not come with the head, or not wholly: from here on the head must
+   outlive the buffer it is in. `wanted`: the client may send it. */
+void fa__conn_expect_body(fa__conn *conn, fa_slice head, bool wanted);
+
+/* Takes what it can of the body. Returns how much was used; sets `*again` if the input
+   after it can be worked on. The second skips a body that nobody wants. */
+size_t fa__conn_feed_body(fa__conn *conn, const char *p, size_t n, bool *again);
+size_t fa__conn_feed_discard(fa__conn *conn, size_t n, bool *again);
+
+/* Nothing of the body is still to come: it came whole, or none was announced to a
+   handler that never asked. */
+bool fa__conn_body_is_over(const fa__conn *conn);
 
 /* The body has been too slow. */
 void fa__conn_body_timeout(fa__conn *conn);

@@ -6,33 +6,7 @@
 #include "app/dispatch.h"
 #include "server/connection.h"
 
-enum {
-    /* Of a body that nobody wants, so much is read to keep the connection. */
-    DISCARD_MAX = 64 * 1024,
-};
-
-static const fa_limits *limits_of(const fa__conn *conn)
-{
-    return &conn->worker->shared->options.limits;
-}
-
-static void break_off(fa__conn *conn, int error)
-{
-    conn->broken = true;
-    if (conn->finish_error == 0)
-        conn->finish_error = error;
-}
-
-static void begin_body(fa__conn *conn)
-{
-    fa__msec now = fa__loop_now(conn->worker->loop);
-
-    conn->input = FA__INPUT_BODY;
-    conn->reading = (fa__pace){.since = now, .last = now};
-}
-
-/* What is to happen once the answer is complete, or not yet. */
-static void after_call(fa__conn *conn)
+void fa__conn_after_call(fa__conn *conn)
 {
     fa_request *req = conn->req;
 
@@ -42,21 +16,11 @@ static void after_call(fa__conn *conn)
         req->failed = req->failed != 0 ? req->failed : FA_ERR_STATE;
         ++conn->in_call;
         if (fa_respond_error(req, 500, (fa_slice){NULL, 0}) != 0)
-            break_off(conn, FA_ERR_NOMEM);
+            fa__conn_break_off(conn, FA_ERR_NOMEM);
         --conn->in_call;
     }
     if (!conn->broken && req->answer == FA__ANSWER_ENDED)
         fa__conn_request_done(conn, 0);
-}
-
-/* Nothing of the body is still to come: it came whole, or none was announced to a
-   handler that never asked. */
-static bool body_is_over(const fa__conn *conn)
-{
-    const fa_request *req = conn->req;
-
-    return req->body_whole ||
-           (req->head.body_kind != FA__BODY_CHUNKED && conn->body_left == 0);
 }
 
 /* No further request is read. Whoever meant to send one, or still sends the body of the
@@ -64,7 +28,7 @@ static bool body_is_over(const fa__conn *conn)
 static void begin_closing(fa__conn *conn)
 {
     conn->input = FA__INPUT_CLOSING;
-    if (conn->req->head.keep_alive || !body_is_over(conn))
+    if (conn->req->head.keep_alive || !fa__conn_body_is_over(conn))
         conn->unread = true;
 }
 
@@ -91,11 +55,12 @@ void fa__conn_request_done(fa__conn *conn, int error)
         fa__deferred_detach(req->deferred);
     if (conn->input != FA__INPUT_STREAM) {
         if (error != 0)
-            break_off(conn, error);
+            fa__conn_break_off(conn, error);
         else if (conn->close_after || req->close_after)
             begin_closing(conn);
         else
-            conn->input = body_is_over(conn) ? FA__INPUT_IDLE : FA__INPUT_DISCARD;
+            conn->input =
+                fa__conn_body_is_over(conn) ? FA__INPUT_IDLE : FA__INPUT_DISCARD;
     }
     conn->req = NULL;
     conn->since = fa__loop_now(w->loop);
@@ -126,184 +91,7 @@ void fa__conn_refuse(fa__conn *conn, int error)
     if (!conn->broken && req->answer == FA__ANSWER_ENDED)
         fa__conn_request_done(conn, 0);
     else
-        break_off(conn, error);
-}
-
-/* ---- bodies ---- */
-
-/* The body ends here by an error of the client's. */
-static void body_failed(fa__conn *conn, int error)
-{
-    fa_request *req = conn->req;
-
-    fa__count(error == FA_ERR_TIMEOUT ? &conn->worker->counters.timeouts
-                                      : &conn->worker->counters.malformed,
-              1);
-    fa__worker_warn(conn->worker, &conn->peer, error);
-    conn->close_after = true;
-    conn->unread = true;
-    conn->input = FA__INPUT_WAIT;
-    ++conn->in_call;
-    if (req->body_fn != NULL)
-        req->body_fn(req, (fa_slice){NULL, 0}, error, req->body_data);
-    if (!conn->broken && req->answer == FA__ANSWER_NONE)
-        (void)fa_respond_error(req, fa_error_status(error),
-                               fa_slice_of(fa_strerror(error)));
-    else if (req->answer == FA__ANSWER_STARTED)
-        break_off(conn, error);
-    --conn->in_call;
-    after_call(conn);
-}
-
-void fa__conn_body_timeout(fa__conn *conn)
-{
-    body_failed(conn, FA_ERR_TIMEOUT);
-}
-
-static void body_complete(fa__conn *conn)
-{
-    fa_request *req = conn->req;
-
-    conn->input = FA__INPUT_WAIT;
-    req->body_whole = true;
-    if (conn->chunked != NULL) {
-        req->trailers = conn->chunked->trailers;
-        req->trailer_count = conn->chunked->trailer_count;
-    }
-    ++conn->in_call;
-    if (req->endpoint->stream_body) {
-        req->body_fn(req, (fa_slice){NULL, 0}, 0, req->body_data);
-    } else {
-        req->body = (fa_slice){conn->body.p, conn->body.len};
-        fa__dispatch_handler(req);
-    }
-    --conn->in_call;
-    after_call(conn);
-}
-
-/* A piece of the body. False: no more of it can be taken now. */
-static bool take_payload(fa__conn *conn, fa_slice data)
-{
-    fa_request *req = conn->req;
-
-    conn->body_bytes += data.len;
-    conn->reading.bytes += data.len;
-    conn->reading.last = fa__loop_now(conn->worker->loop);
-    if (conn->body_bytes > req->max_body_bytes) {
-        body_failed(conn, FA_ERR_BODY_TOO_LARGE);
-        return false;
-    }
-    if (!req->endpoint->stream_body) {
-        if (fa__buf_append(&conn->body, data.p, data.len) == 0)
-            return true;
-        break_off(conn, FA_ERR_NOMEM);
-        return false;
-    }
-    ++conn->in_call;
-    req->body_fn(req, data, 0, req->body_data);
-    --conn->in_call;
-    if (conn->broken)
-        return false;
-    if (req->answer == FA__ANSWER_ENDED) {
-        fa__conn_request_done(conn, 0);
-        return false;
-    }
-    return true;
-}
-
-/* Takes what it can of the body. Returns how much was used; sets `*again` if the input
-   after it can be worked on. */
-static size_t feed_body(fa__conn *conn, const char *p, size_t n, bool *again)
-{
-    fa_request *req = conn->req;
-    fa_slice payload = {NULL, 0};
-    ptrdiff_t used;
-
-    if (req->endpoint->stream_body && (!req->read_wanted || req->paused))
-        return 0;
-    if (conn->chunked == NULL) {
-        used = (ptrdiff_t)(n < conn->body_left ? n : conn->body_left);
-        payload = (fa_slice){p, (size_t)used};
-        conn->body_left -= (uint64_t)used;
-    } else if (n == 0 && !conn->chunked->done) {
-        return 0;
-    } else {
-        used = conn->chunked->done
-                   ? 0
-                   : fa__http1_chunked_feed(conn->chunked, p, n, &payload);
-        if (used < 0) {
-            body_failed(conn, (int)used);
-            return 0;
-        }
-    }
-    if (payload.len > 0 && !take_payload(conn, payload)) {
-        *again = conn->input != FA__INPUT_BODY;
-        return (size_t)used;
-    }
-    if (conn->input != FA__INPUT_BODY || req->paused) {
-        *again = conn->input != FA__INPUT_BODY;
-        return (size_t)used;
-    }
-    if (conn->chunked != NULL ? conn->chunked->done : conn->body_left == 0) {
-        body_complete(conn);
-        *again = true;
-    } else {
-        *again = (size_t)used < n;
-    }
-    return (size_t)used;
-}
-
-/* ---- heads ---- */
-
-static int prepare_chunked(fa__conn *conn)
-{
-    const fa_limits *l = limits_of(conn);
-    const fa__http1_chunked_limits limits = {
-        .max_chunk_extension_bytes = l->max_chunk_extension_bytes,
-        .max_chunk_extensions_bytes = l->max_chunk_extensions_bytes,
-        .max_trailer_bytes = l->max_trailer_bytes,
-    };
-    fa_request *req = conn->req;
-    fa__field *trailers = fa_arena_alloc(&req->arena, l->max_headers * sizeof(fa__field));
-
-    conn->chunked = fa_arena_alloc(&req->arena, sizeof(*conn->chunked));
-    if (conn->chunked == NULL || trailers == NULL)
-        return FA_ERR_NOMEM;
-    fa__http1_chunked_init(conn->chunked, trailers, l->max_headers, &conn->trailer_buf,
-                           &limits);
-    return 0;
-}
-
-/* The body does not come with the head, or not wholly: from here on the head must
-   outlive the buffer it is in. */
-static void expect_body(fa__conn *conn, fa_slice head, bool wanted)
-{
-    fa_request *req = conn->req;
-    bool chunked = req->head.body_kind == FA__BODY_CHUNKED;
-
-    if (fa__request_keep_head(req, head.p, head.len) != 0 ||
-        (chunked && prepare_chunked(conn) != 0)) {
-        break_off(conn, FA_ERR_NOMEM);
-        return;
-    }
-    conn->body_left = chunked ? 0 : req->head.content_length;
-    conn->gathers = true;
-    begin_body(conn);
-    if (wanted)
-        fa__conn_want_body(conn);
-}
-
-void fa__conn_want_body(fa__conn *conn)
-{
-    char *at;
-
-    /* Behind the head of the answer it would be taken for part of the body. */
-    if (!conn->continue_owed || conn->req->answer != FA__ANSWER_NONE)
-        return;
-    conn->continue_owed = false;
-    at = fa__conn_reserve(conn, sizeof(FA__HTTP1_CONTINUE));
-    if (at != NULL)
-        fa__conn_commit(conn, fa__http1_write_literal(at, FA__HTTP1_CONTINUE));
+        fa__conn_break_off(conn, error);
 }
 
 /* The answer comes later: head and body must outlive the buffer they are in. */
@@ -312,13 +100,13 @@ static void keep_for_later(fa__conn *conn, fa_slice head)
     fa_request *req = conn->req;
 
     if (fa__request_keep_head(req, head.p, head.len) != 0) {
-        break_off(conn, FA_ERR_NOMEM);
+        fa__conn_break_off(conn, FA_ERR_NOMEM);
         return;
     }
     if (req->body.len > 0) {
         req->body = fa_arena_copy(&req->arena, req->body);
         if (req->body.p == NULL)
-            break_off(conn, FA_ERR_NOMEM);
+            fa__conn_break_off(conn, FA_ERR_NOMEM);
     }
 }
 
@@ -335,7 +123,7 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
     fa__count(&conn->worker->counters.requests, 1);
     fa__count(&conn->worker->counters.active, 1);
     req->app = conn->worker->app;
-    req->max_body_bytes = limits_of(conn)->max_body_bytes;
+    req->max_body_bytes = fa__conn_limits(conn)->max_body_bytes;
     req->body_whole = h->body_kind != FA__BODY_CHUNKED && h->content_length <= rest.len;
     if (req->body_whole) {
         body = (size_t)h->content_length;
@@ -354,7 +142,7 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
     if (conn->broken)
         return 0;
     if (what == FA__DISPATCH_BODY) {
-        expect_body(conn, head, true);
+        fa__conn_expect_body(conn, head, true);
         return 0;
     }
     if (conn->input == FA__INPUT_STREAM || req->answer == FA__ANSWER_ENDED) {
@@ -364,12 +152,12 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
         return body;
     }
     if (req->endpoint != NULL && req->endpoint->stream_body) {
-        after_call(conn); /* may have been the end of it */
+        fa__conn_after_call(conn); /* may have been the end of it */
         if (!conn->broken && conn->req != NULL)
-            expect_body(conn, head, false);
+            fa__conn_expect_body(conn, head, false);
         return 0;
     }
-    after_call(conn);
+    fa__conn_after_call(conn);
     if (!conn->broken && conn->req != NULL)
         keep_for_later(conn, head);
     return body;
@@ -378,12 +166,12 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
 /* The first byte of a request. */
 static bool begin_request(fa__conn *conn)
 {
-    const fa_limits *l = limits_of(conn);
+    const fa_limits *l = fa__conn_limits(conn);
     const fa__http1_limits limits = {l->max_request_line_bytes, l->max_header_bytes};
 
     conn->req = fa__worker_take_request(conn->worker);
     if (conn->req == NULL) {
-        break_off(conn, FA_ERR_NOMEM);
+        fa__conn_break_off(conn, FA_ERR_NOMEM);
         return false;
     }
     conn->req->stream = conn;
@@ -427,37 +215,14 @@ static bool must_wait(fa__conn *conn, size_t n, uint32_t done)
 {
     if (n == 0 || conn->input != FA__INPUT_IDLE)
         return false;
-    if (fa__conn_pending(conn) > limits_of(conn)->max_pending_bytes) {
+    if (fa__conn_pending(conn) > fa__conn_limits(conn)->max_pending_bytes) {
         fa__conn_flush(conn);
-        return fa__conn_pending(conn) > limits_of(conn)->max_pending_bytes;
+        return fa__conn_pending(conn) > fa__conn_limits(conn)->max_pending_bytes;
     }
-    if (done < limits_of(conn)->max_pipelined)
+    if (done < fa__conn_limits(conn)->max_pipelined)
         return false;
     fa__worker_resume_later(conn->worker, conn);
     return true;
-}
-
-static size_t feed_discard(fa__conn *conn, size_t n, bool *again)
-{
-    size_t used = n < conn->body_left ? n : (size_t)conn->body_left;
-
-    conn->body_left -= used;
-    if (conn->body_left == 0) {
-        conn->input = FA__INPUT_IDLE;
-        conn->since = fa__loop_now(conn->worker->loop);
-        *again = true;
-    }
-    return used;
-}
-
-bool fa__conn_can_discard(const fa__conn *conn)
-{
-    const fa_request *req = conn->req;
-
-    /* Who waits for 100-continue may send the body or the next request: only a new
-       connection tells which (RFC 9110, 10.1.1). */
-    return body_is_over(conn) || (req->head.body_kind == FA__BODY_LENGTH &&
-                                  conn->body_left <= DISCARD_MAX && !conn->continue_owed);
 }
 
 size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n)
@@ -479,8 +244,8 @@ size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n)
             used += feed_head(conn, at, left, &again);
             break;
         case FA__INPUT_HEAD: used += feed_head(conn, at, left, &again); break;
-        case FA__INPUT_BODY: used += feed_body(conn, at, left, &again); break;
-        case FA__INPUT_DISCARD: used += feed_discard(conn, left, &again); break;
+        case FA__INPUT_BODY: used += fa__conn_feed_body(conn, at, left, &again); break;
+        case FA__INPUT_DISCARD: used += fa__conn_feed_discard(conn, left, &again); break;
         case FA__INPUT_STREAM:
             if (left > 0)
                 fa__conn_stream_data(conn, (fa_slice){at, left});

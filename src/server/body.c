@@ -1,0 +1,220 @@
+/* The bodies of requests: whole for the handler, or piece by piece, or skipped. */
+#include <fasterapi/error.h>
+
+#include "app/app.h"
+#include "app/dispatch.h"
+#include "server/connection.h"
+
+enum {
+    /* Of a body that nobody wants, so much is read to keep the connection. */
+    DISCARD_MAX = 64 * 1024,
+};
+
+bool fa__conn_body_is_over(const fa__conn *conn)
+{
+    const fa_request *req = conn->req;
+
+    return req->body_whole ||
+           (req->head.body_kind != FA__BODY_CHUNKED && conn->body_left == 0);
+}
+
+static void begin_body(fa__conn *conn)
+{
+    fa__msec now = fa__loop_now(conn->worker->loop);
+
+    conn->input = FA__INPUT_BODY;
+    conn->reading = (fa__pace){.since = now, .last = now};
+}
+
+static int prepare_chunked(fa__conn *conn)
+{
+    const fa_limits *l = fa__conn_limits(conn);
+    const fa__http1_chunked_limits limits = {
+        .max_chunk_extension_bytes = l->max_chunk_extension_bytes,
+        .max_chunk_extensions_bytes = l->max_chunk_extensions_bytes,
+        .max_trailer_bytes = l->max_trailer_bytes,
+    };
+    fa_request *req = conn->req;
+    fa__field *trailers = fa_arena_alloc(&req->arena, l->max_headers * sizeof(fa__field));
+
+    conn->chunked = fa_arena_alloc(&req->arena, sizeof(*conn->chunked));
+    if (conn->chunked == NULL || trailers == NULL)
+        return FA_ERR_NOMEM;
+    fa__http1_chunked_init(conn->chunked, trailers, l->max_headers, &conn->trailer_buf,
+                           &limits);
+    return 0;
+}
+
+void fa__conn_expect_body(fa__conn *conn, fa_slice head, bool wanted)
+{
+    fa_request *req = conn->req;
+    bool chunked = req->head.body_kind == FA__BODY_CHUNKED;
+
+    if (fa__request_keep_head(req, head.p, head.len) != 0 ||
+        (chunked && prepare_chunked(conn) != 0)) {
+        fa__conn_break_off(conn, FA_ERR_NOMEM);
+        return;
+    }
+    conn->body_left = chunked ? 0 : req->head.content_length;
+    conn->gathers = true;
+    begin_body(conn);
+    if (wanted)
+        fa__conn_want_body(conn);
+}
+
+void fa__conn_want_body(fa__conn *conn)
+{
+    char *at;
+
+    /* Behind the head of the answer it would be taken for part of the body. */
+    if (!conn->continue_owed || conn->req->answer != FA__ANSWER_NONE)
+        return;
+    conn->continue_owed = false;
+    at = fa__conn_reserve(conn, sizeof(FA__HTTP1_CONTINUE));
+    if (at != NULL)
+        fa__conn_commit(conn, fa__http1_write_literal(at, FA__HTTP1_CONTINUE));
+}
+
+/* The body ends here by an error of the client's. */
+static void body_failed(fa__conn *conn, int error)
+{
+    fa_request *req = conn->req;
+
+    fa__count(error == FA_ERR_TIMEOUT ? &conn->worker->counters.timeouts
+                                      : &conn->worker->counters.malformed,
+              1);
+    fa__worker_warn(conn->worker, &conn->peer, error);
+    conn->close_after = true;
+    conn->unread = true;
+    conn->input = FA__INPUT_WAIT;
+    ++conn->in_call;
+    if (req->body_fn != NULL)
+        req->body_fn(req, (fa_slice){NULL, 0}, error, req->body_data);
+    if (!conn->broken && req->answer == FA__ANSWER_NONE)
+        (void)fa_respond_error(req, fa_error_status(error),
+                               fa_slice_of(fa_strerror(error)));
+    else if (req->answer == FA__ANSWER_STARTED)
+        fa__conn_break_off(conn, error);
+    --conn->in_call;
+    fa__conn_after_call(conn);
+}
+
+void fa__conn_body_timeout(fa__conn *conn)
+{
+    body_failed(conn, FA_ERR_TIMEOUT);
+}
+
+static void body_complete(fa__conn *conn)
+{
+    fa_request *req = conn->req;
+
+    conn->input = FA__INPUT_WAIT;
+    req->body_whole = true;
+    if (conn->chunked != NULL) {
+        req->trailers = conn->chunked->trailers;
+        req->trailer_count = conn->chunked->trailer_count;
+    }
+    ++conn->in_call;
+    if (req->endpoint->stream_body) {
+        req->body_fn(req, (fa_slice){NULL, 0}, 0, req->body_data);
+    } else {
+        req->body = (fa_slice){conn->body.p, conn->body.len};
+        fa__dispatch_handler(req);
+    }
+    --conn->in_call;
+    fa__conn_after_call(conn);
+}
+
+/* A piece of the body. False: no more of it can be taken now. */
+static bool take_payload(fa__conn *conn, fa_slice data)
+{
+    fa_request *req = conn->req;
+
+    conn->body_bytes += data.len;
+    conn->reading.bytes += data.len;
+    conn->reading.last = fa__loop_now(conn->worker->loop);
+    if (conn->body_bytes > req->max_body_bytes) {
+        body_failed(conn, FA_ERR_BODY_TOO_LARGE);
+        return false;
+    }
+    if (!req->endpoint->stream_body) {
+        if (fa__buf_append(&conn->body, data.p, data.len) == 0)
+            return true;
+        fa__conn_break_off(conn, FA_ERR_NOMEM);
+        return false;
+    }
+    ++conn->in_call;
+    req->body_fn(req, data, 0, req->body_data);
+    --conn->in_call;
+    if (conn->broken)
+        return false;
+    if (req->answer == FA__ANSWER_ENDED) {
+        fa__conn_request_done(conn, 0);
+        return false;
+    }
+    return true;
+}
+
+size_t fa__conn_feed_body(fa__conn *conn, const char *p, size_t n, bool *again)
+{
+    fa_request *req = conn->req;
+    fa_slice payload = {NULL, 0};
+    ptrdiff_t used;
+
+    if (req->endpoint->stream_body && (!req->read_wanted || req->paused))
+        return 0;
+    if (conn->chunked == NULL) {
+        used = (ptrdiff_t)(n < conn->body_left ? n : conn->body_left);
+        payload = (fa_slice){p, (size_t)used};
+        conn->body_left -= (uint64_t)used;
+    } else if (n == 0 && !conn->chunked->done) {
+        return 0;
+    } else {
+        used = conn->chunked->done
+                   ? 0
+                   : fa__http1_chunked_feed(conn->chunked, p, n, &payload);
+        if (used < 0) {
+            body_failed(conn, (int)used);
+            return 0;
+        }
+    }
+    if (payload.len > 0 && !take_payload(conn, payload)) {
+        *again = conn->input != FA__INPUT_BODY;
+        return (size_t)used;
+    }
+    if (conn->input != FA__INPUT_BODY || req->paused) {
+        *again = conn->input != FA__INPUT_BODY;
+        return (size_t)used;
+    }
+    if (conn->chunked != NULL ? conn->chunked->done : conn->body_left == 0) {
+        body_complete(conn);
+        *again = true;
+    } else {
+        *again = (size_t)used < n;
+    }
+    return (size_t)used;
+}
+
+size_t fa__conn_feed_discard(fa__conn *conn, size_t n, bool *again)
+{
+    size_t used = n < conn->body_left ? n : (size_t)conn->body_left;
+
+    conn->body_left -= used;
+    if (conn->body_left == 0) {
+        conn->input = FA__INPUT_IDLE;
+        conn->since = fa__loop_now(conn->worker->loop);
+        *again = true;
+    }
+    return used;
+}
+
+bool fa__conn_can_discard(const fa__conn *conn)
+{
+    const fa_request *req = conn->req;
+
+    /* Who waits for 100-continue may send the body or the next request: only a new
+       connection tells which (RFC 9110, 10.1.1). */
+    return fa__conn_body_is_over(conn) ||
+           (req->head.body_kind == FA__BODY_LENGTH && conn->body_left <= DISCARD_MAX &&
+            !conn->continue_owed);
+}
