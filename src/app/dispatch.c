@@ -7,6 +7,16 @@
 #include "app/redirect.h"
 #include "http/target.h"
 
+int fa__dispatch_fail(fa_request *req, int error)
+{
+    req->failed = error;
+    if (req->answer == FA__ANSWER_NONE) {
+        req->fields_out = (fa__response_fields){NULL, NULL, 0};
+        req->has_date = req->has_server = false;
+    }
+    return fa_respond_error(req, 500, (fa_slice){NULL, 0});
+}
+
 /* Middleware in the order registered, before routing. */
 static int run_middleware(fa_request *req)
 {
@@ -61,7 +71,7 @@ static const fa__endpoint *resolve(fa_request *req)
             if (rv == FA_ANSWERED)
                 return NULL;
             if (rv < 0) {
-                (void)fa_respond_error(req, 500, (fa_slice){NULL, 0});
+                (void)fa__dispatch_fail(req, rv);
                 return NULL;
             }
         }
@@ -94,8 +104,7 @@ static void call_handler(fa_request *req)
         fa_response_abort(req);
         return;
     }
-    req->failed = rv < 0 ? rv : FA_ERR_STATE;
-    (void)fa_respond_error(req, 500, (fa_slice){NULL, 0});
+    (void)fa__dispatch_fail(req, rv < 0 ? rv : FA_ERR_STATE);
 }
 
 fa__dispatched fa__dispatch(fa_request *req)

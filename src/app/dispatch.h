@@ -18,6 +18,11 @@ fa__dispatched fa__dispatch(fa_request *req);
 /* The body is there. */
 void fa__dispatch_handler(fa_request *req);
 
+/* Answers 500 in place of whoever failed with `error` to answer, which is logged at the
+   end. Header fields set for that other answer are dropped. Returns what fa_respond()
+   does. */
+int fa__dispatch_fail(fa_request *req, int error);
+
 /* The head of an answer is about to be sent: on_response of all who saw the request. */
 void fa__dispatch_response(fa_request *req, int status);
 

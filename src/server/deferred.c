@@ -3,6 +3,7 @@
 
 #include <fasterapi/error.h>
 
+#include "app/dispatch.h"
 #include "server/connection.h"
 
 struct fa_deferred {
@@ -50,8 +51,7 @@ static void on_abandoned(fa__mail *mail, void *worker)
             (!req->read_wanted || req->body_whole)) {
             fa_response_abort(req);
         } else if (req->answer == FA__ANSWER_NONE && !fa__request_answers_later(req)) {
-            req->failed = FA_ERR_STATE;
-            if (fa_respond_error(req, 500, (fa_slice){NULL, 0}) != 0)
+            if (fa__dispatch_fail(req, FA_ERR_STATE) != 0)
                 conn->broken = true;
         }
         --conn->in_call;

@@ -13,9 +13,8 @@ void fa__conn_after_call(fa__conn *conn)
     if (conn->broken || req == NULL)
         return;
     if (req->answer == FA__ANSWER_NONE && !fa__request_answers_later(req)) {
-        req->failed = req->failed != 0 ? req->failed : FA_ERR_STATE;
         ++conn->in_call;
-        if (fa_respond_error(req, 500, (fa_slice){NULL, 0}) != 0)
+        if (fa__dispatch_fail(req, req->failed != 0 ? req->failed : FA_ERR_STATE) != 0)
             fa__conn_break_off(conn, FA_ERR_NOMEM);
         --conn->in_call;
     }
