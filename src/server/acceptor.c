@@ -15,7 +15,7 @@ enum {
 static void shed(fa__acceptor *a, int fd)
 {
     static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
-                                 "content-length: 32\r\n"
+                                 "content-length: 33\r\n"
                                  "content-type: application/json\r\n"
                                  "retry-after: 1\r\n" FA__HTTP1_CLOSE FA__HTTP1_CRLF
                                  "{\"detail\":\"Too many connections\"}";

@@ -148,6 +148,7 @@ static void test_shed(void **state)
 {
     static client first, second;
     fa_counters counters;
+    answer whole;
 
     (void)state;
     options.limits.max_connections = 1;
@@ -159,6 +160,9 @@ static void test_shed(void **state)
     CHECK(work_until(worker, &second, NULL, 2000));
     CHECK(find_text(second.got, second.len, "HTTP/1.1 503 ") == second.got);
     CHECK(find_text(second.got, second.len, "connection: close\r\n") != NULL);
+    CHECK(read_answer(&whole, second.got, second.len, true, false));
+    CHECK(whole.complete);
+    CHECK_U64(whole.len, ==, second.len); /* its length is the right one */
     CHECK(ask(&first));
     fa_worker_counters(worker, &counters);
     CHECK_U64(counters.connections, ==, 1);
