@@ -34,12 +34,21 @@ static fa__msec after(fa__msec since, uint32_t timeout_ms)
     return timeout_ms != 0 ? since + timeout_ms : FA__NEVER;
 }
 
+/* Since when it is the client's turn: it has had the answer only once all is sent. */
+static fa__msec turn_since(const fa__conn *conn)
+{
+    return conn->writing.last > conn->since ? conn->writing.last : conn->since;
+}
+
 static fa__msec idle_deadline(const fa__conn *conn)
 {
     const fa_limits *l = fa__conn_limits(conn);
-    fa__msec at = after(conn->since,
-                        conn->requests == 0 ? l->header_timeout_ms : l->idle_timeout_ms);
+    fa__msec at;
 
+    if (conn->out.len > conn->out_at)
+        return FA__NEVER; /* the write deadline rules */
+    at = conn->requests == 0 ? after(conn->since, l->header_timeout_ms)
+                             : after(turn_since(conn), l->idle_timeout_ms);
     if (conn->worker->draining && conn->worker->drain_idle_at < at)
         at = conn->worker->drain_idle_at;
     return at;
@@ -64,7 +73,8 @@ static fa__msec read_deadline(const fa__conn *conn)
             return pace_deadline(conn, &conn->reading,
                                  fa__conn_limits(conn)->body_timeout_ms);
         return FA__NEVER;
-    case FA__INPUT_DISCARD: return conn->since + GRACE_MS;
+    case FA__INPUT_DISCARD:
+        return conn->out.len > conn->out_at ? FA__NEVER : turn_since(conn) + GRACE_MS;
     case FA__INPUT_LINGER: return conn->since + LINGER_MS;
     default: return FA__NEVER;
     }
