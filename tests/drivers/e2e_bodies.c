@@ -170,11 +170,16 @@ int upgrade(fa_request *req, void *user_data)
     (void)user_data;
     (void)fa_response_header(req, FA_SLICE("X-Greeting"), FA_SLICE("hi"));
     rv = fa_request_upgrade(req, FA_SLICE("echo"), &handler, NULL, &stream);
-    if (rv == FA_ERR_STATE)
-        return fa_respond_error(req, 426, (fa_slice){NULL, 0});
     if (rv == 0)
         (void)fa_stream_write(stream, FA_SLICE("welcome\n"));
     return rv;
+}
+
+static int upgrade_only(fa_request *req, void *user_data)
+{
+    int rv = upgrade(req, user_data);
+
+    return rv == FA_ERR_STATE ? fa_respond_error(req, 426, (fa_slice){NULL, 0}) : rv;
 }
 
 void add_bodies(fa_app *app)
@@ -184,7 +189,7 @@ void add_bodies(fa_app *app)
         {.pattern = "/upload", .handler = upload_body, .max_body_bytes = 1u << 30},
         {.pattern = "/limited-upload", .handler = upload_body, .max_body_bytes = 10},
         {.pattern = "/early", .handler = early, .max_body_bytes = 1u << 30},
-        {.pattern = "/stream-upgrade", .handler = upgrade},
+        {.pattern = "/stream-upgrade", .handler = upgrade_only},
     };
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); ++i) {
@@ -194,6 +199,6 @@ void add_bodies(fa_app *app)
         route.stream_body = true;
         add_route(app, &route);
     }
-    add(app, FA_GET, "/upgrade", upgrade);
-    add(app, FA_POST, "/upgrade", upgrade);
+    add(app, FA_GET, "/upgrade", upgrade_only);
+    add(app, FA_POST, "/upgrade", upgrade_only);
 }

@@ -71,6 +71,7 @@ int64_t query_int(fa_request *req, fa_slice name, int64_t missing)
 /* ---- routes about the server ---- */
 
 static fa_server *server;
+static bool upgrades; /* the fallback takes up every upgrade that is offered */
 
 static int counters(fa_request *req, void *user_data)
 {
@@ -151,12 +152,14 @@ static void on_stop(fa_app *app, void *user_data)
     event("stop");
 }
 
-/* No route at all: the fallback gets whatever the parser lets through. */
+/* What no route matches; with --catch-all that is whatever the parser lets through. */
 static int catch_all(fa_request *req, void *user_data)
 {
-    if (fa_request_method(req) == FA_CONNECT)
-        return upgrade(req, user_data);
-    return echo(req, user_data);
+    int rv = FA_ERR_STATE;
+
+    if (upgrades || fa_request_method(req) == FA_CONNECT)
+        rv = upgrade(req, user_data);
+    return rv == FA_ERR_STATE ? echo(req, user_data) : rv;
 }
 
 static fa_app *build(bool only_catch_all)
@@ -168,6 +171,7 @@ static fa_app *build(bool only_catch_all)
     fa_app_set_lifecycle(app, &lifecycle);
     check(fa_app_use(app, &watch), "fa_app_use");
     fa_app_fallback(app, catch_all, NULL);
+    upgrades = only_catch_all;
     if (only_catch_all)
         return app;
     add(app, FA_GET, "/counters", counters);

@@ -95,13 +95,14 @@ def test_calls_out_of_place_are_refused(server: Server):
     }
 
 
-@pytest.mark.parametrize("code", [400, 404, 418, 422, 503, 599])
-def test_error_answers(server: Server, code):
-    phrases = {400: "Bad Request", 404: "Not Found", 418: "", 422: None, 503: None, 599: ""}
+@pytest.mark.parametrize(
+    ("code", "phrase"),
+    [(400, "Bad Request"), (404, "Not Found"), (503, "Service Unavailable"), (599, "")],
+)
+def test_error_answers(server: Server, code, phrase):
     answer = server.ask(get(f"/error/{code}?detail=%22told%22%0a"))
     assert (answer.status, answer.json()) == (code, {"detail": '"told"\n'})
-    detail = server.ask(get(f"/error/{code}")).json()["detail"]
-    assert phrases[code] in (None, detail) or code in (418, 599)
+    assert server.ask(get(f"/error/{code}")).json() == {"detail": phrase}
 
 
 # ---- header fields of answers: nothing can be split (RFC 9112, 11.1) ----
@@ -220,9 +221,8 @@ def test_middleware_sees_what_no_route_answers(server: Server):
 
 
 def test_mounts_and_their_parameters(server: Server):
-    told = server.ask(get("/mw/a%20b/in/deep/y%2Fz/w?q=1")).json()
     # An encoded slash is one by the time routes are looked for, as in Starlette.
-    assert told["path"] == "/mw/a b/in/deep/y/z/w" if "path" in told else True
+    assert server.ask(get("/mw/a%20b/in/deep/y%2Fz/w")).status == 404
     told = server.ask(get("/mw/a%20b/in/deep/y/w?q=1")).json()
     assert told["params"] == [["level", "a b"], ["level", "y"], ["name", "w"]]
     assert (told["path"], told["root_path"]) == ("/mw/a b/in/deep/y/w", "/mw/a b/in")
