@@ -86,3 +86,10 @@ void fa__server_log_listeners(const fa_server *server)
                    (int)address.len, address.p, (unsigned)fa__address_port(&local));
     }
 }
+
+void fa__server_close_listeners(fa_server *server)
+{
+    for (unsigned i = 0; i < server->listener_count; ++i)
+        fa__listener_close(&server->listeners[i]);
+    server->listener_count = 0;
+}

@@ -130,8 +130,10 @@ int fa__seat_run(fa__seat *s, atomic_int *phase)
 
         if (now >= FA__DRAINING && !w->draining) {
             fa_worker_drain(w);
-            if (s->leads)
+            if (s->leads) {
+                fa__server_close_listeners(s->server);
                 fa__server_tell_of_drain(s->server);
+            }
             if (timeout != 0)
                 cut_at = fa__clock_monotonic_ms() + timeout;
         }
@@ -185,13 +187,6 @@ static int run_single(fa_server *server)
 
 /* ---- running ---- */
 
-static void close_listeners(fa_server *server)
-{
-    for (unsigned i = 0; i < server->listener_count; ++i)
-        fa__listener_close(&server->listeners[i]);
-    server->listener_count = 0;
-}
-
 static int prepare(fa_server *server)
 {
     unsigned threads = server->shared->options.threads;
@@ -227,7 +222,7 @@ int fa_server_run(fa_server *server)
         return rv;
     catch_signals(server, &old);
     rv = server->loop != NULL ? fa__server_run_threads(server) : run_single(server);
-    close_listeners(server);
+    fa__server_close_listeners(server);
     for (unsigned i = 0; i < server->seat_count; ++i) {
         cut = cut || server->seats[i].cut;
         fa__worker_cut(server->seats[i].worker);

@@ -40,6 +40,10 @@ struct fa_server {
 /* One line a listener. */
 void fa__server_log_listeners(const fa_server *server);
 
+/* At once after the last is accepted: who comes now shall be refused, and not wait in a
+   backlog that nobody looks at any more. */
+void fa__server_close_listeners(fa_server *server);
+
 /* The end has begun: a line, and the application's on_drain. */
 void fa__server_tell_of_drain(const fa_server *server);
 

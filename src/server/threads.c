@@ -124,6 +124,7 @@ int fa__server_run_threads(fa_server *server)
         rv = fa__loop_poll(server->loop, -1);
     for (unsigned i = 0; i < server->acceptor_count; ++i)
         fa__acceptor_stop(&server->acceptors[i]);
+    fa__server_close_listeners(server);
     set_phase(server, FA__DRAINING);
     fa__server_tell_of_drain(server);
     while (atomic_load(&server->running) > 0) {
