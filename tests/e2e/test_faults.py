@@ -67,10 +67,11 @@ def test_clients_that_crash(build_dir, threads):
         client.reset()
 
     with serving(build_dir, f"--threads={threads}") as server:
-        for i in range(400):
+        many = 800 if sanitized(build_dir) else 3000
+        for i in range(many):
             crash(i)
         descriptors, memory = settled(server), server.rss_kib()
-        for i in range(3000 if not sanitized(build_dir) else 800):
+        for i in range(many):
             crash(i)
         assert settled(server) == descriptors
         if not sanitized(build_dir):

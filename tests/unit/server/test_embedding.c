@@ -354,6 +354,9 @@ static void test_drain(void **state)
     settle(worker, &c);
     CHECK(find_text(c.got, c.len, "connection: close") != NULL);
     CHECK(find_text(c.got, c.len, "\r\n\r\nlate") != NULL);
+    CHECK(c.ended);
+    client_close(&c);
+    settle(worker, &c);
     CHECK_U64(fa_worker_connections(worker), ==, 0);
     client_close(&idle);
 }
