@@ -143,11 +143,22 @@ def test_no_continue_for_http_1_0(server: Server):
         assert client.ask(b"12345").status == 200
 
 
-def test_continue_only_when_the_handler_reads(server: Server):
-    """A body nobody waits for on a route that streams: answered without it."""
+def test_no_continue_for_an_empty_body(server: Server):
     with server.connect() as client:
         client.send(get("/upload", "Expect: 100-continue", "Content-Length: 0", method="POST"))
         assert client.answer().status == 200
+        assert client.ask(get("/hello")).body == b"hello"
+
+
+def test_no_continue_within_an_answer(server: Server):
+    """A handler that begins to answer before it reads: its body must not hold a 100."""
+    path = "/stream-echo?start-first=1"
+    with server.connect() as client:
+        client.send(get(path, "Expect: 100-continue", "Content-Length: 5", method="POST"))
+        assert client.head().closes
+        assert client.silent()
+        client.send(b"12345")
+        assert client.rest() == b"12345"
 
 
 # ---- answers before the body has come ----

@@ -176,9 +176,9 @@ static void test_upgrades_that_cannot_be(void **state)
         "GET / HTTP/1.1\r\nUpgrade: x",
         "GET / HTTP/1.1\r\nConnection: upgrade",
         "GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: x",
-        "POST / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 1",
-        "POST / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\nTransfer-Encoding: "
-        "chunked",
+        "PUT / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 1",
+        ("PUT / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n"
+         "Transfer-Encoding: chunked"),
     };
     const fa_stream_handler handler = {NULL, NULL, NULL, NULL};
     fa_stream *stream;
