@@ -115,7 +115,7 @@ static void test_access_log(void **state)
     ask("HEAD", "/status/200");
     ask("GET", "/status/304");
     ask("GET", "/nowhere");
-    check_access(0, "[Access] :0 - \"GET /status/200?a=%0a&b=\" HTTP/1.1\" 200 5");
+    check_access(0, "[Access] :0 - \"GET /status/200?a=%0a&b=%22 HTTP/1.1\" 200 5");
     check_access(1, "[Access] :0 - \"HEAD /status/200 HTTP/1.1\" 200 0");
     check_access(2, "[Access] :0 - \"GET /status/304 HTTP/1.1\" 304 0");
     check_access(3, "[Access] :0 - \"GET /nowhere HTTP/1.1\" 404 22");
