@@ -52,6 +52,10 @@ class Server:
     def rss_kib(self) -> int:
         return int(re.search(r"VmRSS:\s+(\d+)", self._proc("status").read_text())[1])
 
+    def catches(self, number: int) -> bool:
+        caught = re.search(r"SigCgt:\s+([0-9a-f]+)", self._proc("status").read_text())[1]
+        return bool(int(caught, 16) >> (number - 1) & 1)
+
     def cpu_seconds(self) -> float:
         fields = self._proc("stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
@@ -101,6 +105,9 @@ def serving(
     server = Server(process, int(line.split()[1]) if line.startswith("ready") else 0)
     try:
         assert server.port != 0, process.communicate()[1]
+        # It says so before it runs: a signal until then would simply end it.
+        while not server.catches(signal.SIGTERM):
+            time.sleep(0.001)
         yield server
         if process.poll() is None:
             server.tell()

@@ -131,7 +131,7 @@ def test_client_that_reads_slowly_but_steadily(server):
         total = 0
         begin = time.monotonic()
         while total < 30_000_000:
-            piece = client.socket.recv(3_000_000)
+            piece = client.socket.recv(1_500_000)
             assert piece
             total += len(piece)
             if time.monotonic() - begin < 1.2:
