@@ -237,12 +237,23 @@ static void on_io(fa__io *io, unsigned ready)
 
 /* ---- settling ---- */
 
+/* Work goes on without another byte of the client: input is left to be used, or output
+   that a writer waits for is still being taken. */
+static bool is_at_work(const fa__conn *conn)
+{
+    if (conn->in_resume)
+        return true;
+    if (conn->input == FA__INPUT_IDLE || conn->input == FA__INPUT_BODY)
+        return conn->in.len > 0;
+    return conn->input == FA__INPUT_WAIT && conn->req->told_full;
+}
+
 /* The client sends nothing more. What it asked for in full is still answered, if that
    takes no longer than the work at hand; a client that goes away while its answer is
    awaited is gone. */
 static void on_eof(fa__conn *conn)
 {
-    if (conn->in_resume || (conn->in.len > 0 && conn->input == FA__INPUT_IDLE))
+    if (is_at_work(conn))
         return;
     switch (conn->input) {
     case FA__INPUT_IDLE:

@@ -1,6 +1,8 @@
 """Connections: kept alive, pipelined, closed, half closed, and where they come from."""
 
+import json
 import socket
+import threading
 import time
 
 import pytest
@@ -214,6 +216,49 @@ def test_half_closed_within_a_head(server: Server):
         client.finish_sending()
         assert client.answer().body == b"hello"
         assert client.at_end()
+
+
+def test_half_closed_while_the_answer_is_on_its_way(server: Server):
+    """Who has sent all may read as slowly as anybody."""
+    n = 20_000_000
+    with server.connect(rcvbuf=4096) as client:
+        client.send(get(f"/download?n={n}"))
+        client.finish_sending()
+        time.sleep(0.1)
+        answer = client.answer()
+        assert answer.complete and len(answer.body) == n
+        assert client.at_end()
+
+
+@pytest.mark.parametrize("path", ["/upload?pausing=1", "/stream-echo"])
+def test_half_closed_while_the_body_is_held_back(build_dir, path):
+    body = b"0123456789" * (600_000 if path == "/stream-echo" else 30_000)
+    with serving(build_dir, "--limit", "max_pending_bytes=10000") as server:
+        with server.connect(rcvbuf=4096) as client:
+            sender = threading.Thread(target=lambda: client.send(post(path, body)))
+            sender.start()
+            received = b""
+            while sender.is_alive() and path == "/stream-echo":
+                received += client.take(10_000)  # no more than it needs to go on
+            sender.join()
+            client.finish_sending()
+            time.sleep(0.1)
+            received += client.rest()
+            head, _, received = received.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+            if path == "/stream-echo":
+                assert received == body
+            else:
+                assert json.loads(received)["bytes"] == len(body)
+
+
+def test_half_closed_while_an_answer_is_awaited(server: Server):
+    """Nobody can tell it from a client that has gone; so it counts as one."""
+    with server.connect() as client:
+        client.send(get("/later?ms=300", "Watch: half"))
+        client.finish_sending()
+        assert client.rest() == b""
+    assert watched(server, "half") == -6
 
 
 # ---- clients that go away ----
