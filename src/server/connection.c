@@ -202,6 +202,8 @@ static void tell_drained(fa__conn *conn)
 
 void fa__conn_resume(fa__conn *conn)
 {
+    if (conn->worker->draining && conn->input == FA__INPUT_STREAM && !conn->broken)
+        fa__conn_stream_shutdown(conn);
     if (!conn->broken && !conn->in_feed)
         tell_drained(conn);
     if (!conn->broken && !conn->in_feed)
@@ -304,6 +306,8 @@ bool fa__conn_settle(fa__conn *conn)
     fa__conn_flush(conn);
     if (!conn->broken && waits_for_room(conn) && conn->out.len == conn->out_at)
         fa__worker_resume_later(w, conn); /* no event will come for that */
+    if (w->draining && conn->input == FA__INPUT_STREAM && !conn->stream.told_shutdown)
+        fa__worker_resume_later(w, conn); /* it began after all others were told */
     if (conn->eof && !conn->broken)
         on_eof(conn);
     if (conn->input == FA__INPUT_CLOSING && !conn->broken && fa__conn_pending(conn) == 0)
@@ -333,13 +337,6 @@ void fa__conn_touch(fa__conn *conn)
 {
     if (!conn->worker->polling)
         fa__loop_update_now(conn->worker->loop);
-}
-
-void fa__conn_drain(fa__conn *conn)
-{
-    if (conn->input == FA__INPUT_STREAM)
-        fa__conn_stream_shutdown(conn);
-    (void)fa__conn_settle(conn);
 }
 
 /* ---- life ---- */

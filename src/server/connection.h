@@ -32,6 +32,7 @@ struct fa_stream {
     fa_stream_handler handler;
     void *user_data;
     bool told_full;
+    bool told_shutdown;
     bool closing;
 };
 
@@ -102,8 +103,6 @@ void fa__conn_touch(fa__conn *conn);
 
 /* Goes on with input that waits, after an answer finished or output drained. */
 void fa__conn_resume(fa__conn *conn);
-
-void fa__conn_drain(fa__conn *conn);
 
 static inline const fa_limits *fa__conn_limits(const fa__conn *conn)
 {

@@ -50,6 +50,9 @@ void fa__conn_stream_shutdown(fa__conn *conn)
 {
     fa_stream *s = &conn->stream;
 
+    if (s->told_shutdown)
+        return;
+    s->told_shutdown = true;
     if (s->handler.on_shutdown == NULL) {
         fa_stream_close(s);
         return;

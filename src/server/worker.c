@@ -329,10 +329,9 @@ void fa_worker_drain(fa_worker *w)
     w->draining = true;
     fa__loop_update_now(w->loop);
     w->drain_idle_at = fa__loop_now(w->loop) + w->shared->options.limits.drain_grace_ms;
-    for (fa__conn *conn = w->conns, *next; conn != NULL; conn = next) {
-        next = conn->next;
-        fa__conn_drain(conn);
-    }
+    /* Not here: what a stream does when told may end any other connection. */
+    for (fa__conn *conn = w->conns; conn != NULL; conn = conn->next)
+        fa__worker_resume_later(w, conn);
 }
 
 size_t fa_worker_connections(const fa_worker *w)
