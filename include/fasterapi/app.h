@@ -57,6 +57,8 @@ typedef struct fa_route {
     fa_handler *handler;
     void *user_data;
     bool stream_body;        /* call the handler at once, the body by fa_request_read() */
+    bool whole_if_there;     /* with stream_body: a body that came with the head is had by
+                                fa_request_body(); see fa_request_body_whole() */
     uint64_t max_body_bytes; /* 0: fa_limits.max_body_bytes */
 } fa_route;
 
@@ -71,8 +73,9 @@ FA_API int fa_app_add_route(fa_app *app, const fa_route *route);
 FA_API int fa_app_mount(fa_app *app, const char *prefix, fa_app *sub);
 
 /** Answers what no route matches, instead of 404. The path is not known then, so
-    405 and slash redirects still come first. */
-FA_API void fa_app_fallback(fa_app *app, fa_handler *handler, void *user_data);
+    405 and slash redirects still come first. Pattern and methods of `route` do not
+    matter. Returns 0, FA_ERR_INVALID (no handler) or FA_ERR_STATE. */
+FA_API int fa_app_fallback(fa_app *app, const fa_route *route);
 
 /** Whether `/items` is redirected (307) to `/items/`, or the other way round, where
     only the other is a route. On at first, as in Starlette. */

@@ -31,16 +31,18 @@ typedef struct fa_request fa_request;
 FA_API fa_method fa_request_method(const fa_request *req);
 /** As it came: the name of an FA_METHOD_OTHER too. */
 FA_API fa_slice fa_request_method_name(const fa_request *req);
-/** The request-target as it came (RFC 9112, section 3.2). */
+/** The request-target as it came (RFC 9112, section 3.2). No form of it has a fragment,
+    but some clients send one ("/a?b#c"): it is to be seen here only. */
 FA_API fa_slice fa_request_target(const fa_request *req);
-/** The path percent-decoded as UTF-8, bytes that are not replaced by U+FFFD. May
-    hold any character, NUL and dot segments too: never open a file by it as it is. */
+/** The path, before any '?' or '#', percent-decoded as UTF-8, bytes that are not replaced
+   by U+FFFD. May hold any character, NUL and dot segments too: never open a file by it as
+   it is. */
 FA_API fa_slice fa_request_path(const fa_request *req);
 /** The path still percent-encoded. */
 FA_API fa_slice fa_request_raw_path(const fa_request *req);
 /** The start of fa_request_path() that mounts have matched; empty outside mounts. */
 FA_API fa_slice fa_request_root_path(const fa_request *req);
-/** After the first '?', still percent-encoded. */
+/** After the first '?' up to a '#', still percent-encoded. */
 FA_API fa_slice fa_request_query(const fa_request *req);
 /** The authority asked for: of the target, or else the Host field; may be empty. */
 FA_API fa_slice fa_request_host(const fa_request *req);
@@ -89,10 +91,19 @@ FA_API void fa_request_query_at(fa_request *req, size_t i, fa_slice *name,
     not, or FA_ERR_NOMEM. */
 FA_API int fa_request_query_value(fa_request *req, fa_slice name, fa_slice *value);
 
-/* ---- body ---- */
+/* ---- body ----
+
+   "Transfer-Encoding: chunked" is taken off a body, and no other coding: what a client
+   sends as "gzip, chunked" (or deflate, compress, ...) or with a Content-Encoding is
+   still gzip here, as the fields of the request say. */
 
 /** The whole body; empty in the handler of a streaming route. */
 FA_API fa_slice fa_request_body(const fa_request *req);
+
+/** Whether fa_request_body() is the body, all of it: always in the handler of a route
+    that does not stream; for a streaming route with fa_route.whole_if_there, when the
+    body came with the head, and fa_request_read() is FA_ERR_STATE then. */
+FA_API bool fa_request_body_whole(const fa_request *req);
 
 /** The declared Content-Length, or -1 if there is none (chunked). */
 FA_API int64_t fa_request_content_length(const fa_request *req);

@@ -62,6 +62,28 @@ FA_API int fa_response_interim(fa_request *req, int status);
     unknown: chunked for HTTP/1.1, until close for HTTP/1.0 (RFC 9112, 6.3). */
 FA_API int fa_response_start(fa_request *req, int status, int64_t length);
 
+/** A header field; both borrowed. */
+typedef struct fa_field {
+    fa_slice name;
+    fa_slice value;
+} fa_field;
+
+/**
+ * Starts an answer that the application frames by itself, as a gateway (ASGI, a proxy)
+ * has it: `fields` are sent in their order, names in lower case, behind the server's
+ * own Date and Server. Content-Length or Transfer-Encoding: chunked among them say how
+ * the body is framed; without either it is chunked, or ends with the connection for
+ * HTTP/1.0. Connection: close ends the connection after it. Fields of
+ * fa_response_header() are not sent.
+ *
+ * Returns, besides the common errors: FA_ERR_INVALID (a status not of 200 to 999),
+ * FA_ERR_FIELD_NAME, FA_ERR_FIELD_VALUE; FA_ERR_CONTENT_LENGTH (no number, or twice);
+ * FA_ERR_TRANSFER_ENCODING (other than chunked, or with Content-Length, or to
+ * HTTP/1.0). Ownership: `fields` is free to go when it returns.
+ */
+FA_API int fa_response_start_fields(fa_request *req, int status, const fa_field *fields,
+                                    size_t count);
+
 /**
  * Sends a piece. Taken whole when the result is 0 or FA_ERR_FULL; the latter asks
  * to wait for the callback of fa_response_on_drain() (more is taken still, but

@@ -16,6 +16,7 @@ typedef struct fa_server_options {
     bool handle_signals;    /* SIGTERM and SIGINT stop it in order, a second one at once,
                                while fa_server_run() runs; default true */
     bool access_log;        /* a line a request at level INFO; default false */
+    bool keep_alive_1_0;    /* for HTTP/1.0 clients that ask for it; default true */
     bool date_header;       /* default true (RFC 9110, 6.6.1) */
     fa_slice server_header; /* borrowed; default "fasterapi", empty: not sent */
     int backlog;            /* of listen(2); default 2048 */

@@ -56,6 +56,15 @@ static int keep_endpoint(fa_app *app, fa__endpoint *endpoint, int rv)
     return 0;
 }
 
+static void fill_endpoint(fa__endpoint *endpoint, const fa_route *route)
+{
+    endpoint->handler = route->handler;
+    endpoint->user_data = route->user_data;
+    endpoint->stream_body = route->stream_body;
+    endpoint->whole_if_there = route->stream_body && route->whole_if_there;
+    endpoint->max_body_bytes = route->max_body_bytes;
+}
+
 int fa_app_add_route(fa_app *app, const fa_route *route)
 {
     fa_slice methods[33];
@@ -75,10 +84,7 @@ int fa_app_add_route(fa_app *app, const fa_route *route)
     endpoint = new_endpoint(app);
     if (endpoint == NULL)
         return FA_ERR_NOMEM;
-    endpoint->handler = route->handler;
-    endpoint->user_data = route->user_data;
-    endpoint->stream_body = route->stream_body;
-    endpoint->max_body_bytes = route->max_body_bytes;
+    fill_endpoint(endpoint, route);
     return keep_endpoint(app, endpoint,
                          fa__router_add(app->router, methods, count,
                                         fa_slice_of(route->pattern), endpoint, 0));
@@ -117,9 +123,14 @@ int fa_app_mount(fa_app *app, const char *prefix, fa_app *sub)
                          fa__router_mount(app->router, fa_slice_of(prefix), endpoint, 0));
 }
 
-void fa_app_fallback(fa_app *app, fa_handler *handler, void *user_data)
+int fa_app_fallback(fa_app *app, const fa_route *route)
 {
-    app->fallback = (fa__endpoint){.handler = handler, .user_data = user_data};
+    if (app->served)
+        return FA_ERR_STATE;
+    if (route->handler == NULL)
+        return FA_ERR_INVALID;
+    fill_endpoint(&app->fallback, route);
+    return 0;
 }
 
 void fa_app_redirect_slashes(fa_app *app, bool on)

@@ -17,6 +17,7 @@ typedef struct fa__endpoint {
     fa_app *mounted;         /* NULL: a route */
     uint64_t max_body_bytes; /* 0: the server's */
     bool stream_body;
+    bool whole_if_there;
 } fa__endpoint;
 
 struct fa_app {

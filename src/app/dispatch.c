@@ -123,7 +123,8 @@ fa__dispatched fa__dispatch(fa_request *req)
         (void)fa_respond_error(req, 413, (fa_slice){NULL, 0});
         return FA__DISPATCH_ANSWERED;
     }
-    if (req->endpoint->stream_body) {
+    if (req->endpoint->stream_body &&
+        !(req->endpoint->whole_if_there && req->body_whole)) {
         /* It goes to the handler piece by piece, however much of it is here already. */
         req->body = (fa_slice){NULL, 0};
         req->body_whole = false;

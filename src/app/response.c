@@ -148,6 +148,17 @@ int fa_response_start(fa_request *req, int status, int64_t length)
     return req->transport->start(req, status, takes_no_body(status) ? 0 : length);
 }
 
+int fa_response_start_fields(fa_request *req, int status, const fa_field *fields,
+                             size_t count)
+{
+    if (req->answer != FA__ANSWER_NONE)
+        return FA_ERR_STATE;
+    if (status < 200 || status > 999)
+        return FA_ERR_INVALID;
+    fa__dispatch_response(req, status);
+    return req->transport->start_fields(req, status, fields, count);
+}
+
 int fa_response_write(fa_request *req, fa_slice data)
 {
     if (req->answer != FA__ANSWER_STARTED)

@@ -11,6 +11,8 @@ typedef struct fa__transport {
     int (*respond)(fa_request *req, int status, fa_slice content_type, fa_slice body);
     int (*interim)(fa_request *req, int status);
     int (*start)(fa_request *req, int status, int64_t length);
+    int (*start_fields)(fa_request *req, int status, const fa_field *fields,
+                        size_t count);
     int (*write)(fa_request *req, fa_slice data);
     int (*end)(fa_request *req);
     void (*abort)(fa_request *req);

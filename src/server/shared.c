@@ -18,6 +18,7 @@ void fa_server_options_init(fa_server_options *options)
     *options = (fa_server_options){
         .threads = 1,
         .handle_signals = true,
+        .keep_alive_1_0 = true,
         .date_header = true,
         .server_header = FA_SLICE("fasterapi"),
         .backlog = 2048,

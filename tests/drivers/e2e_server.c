@@ -170,7 +170,7 @@ static fa_app *build(bool only_catch_all)
 
     fa_app_set_lifecycle(app, &lifecycle);
     check(fa_app_use(app, &watch), "fa_app_use");
-    fa_app_fallback(app, catch_all, NULL);
+    (void)fa_app_fallback(app, &(fa_route){.handler = catch_all});
     upgrades = only_catch_all;
     if (only_catch_all)
         return app;
@@ -179,6 +179,7 @@ static fa_app *build(bool only_catch_all)
     add_answers(app);
     add_bodies(app);
     add_downloads(app);
+    add_gateway(app);
     add_later(app);
     add_mounts(app);
     return app;
@@ -247,6 +248,7 @@ static void parse(settings *s, int argc, char **argv)
         {"access-log", no_argument, NULL, 'a'},
         {"json-log", no_argument, NULL, 'j'},
         {"no-date", no_argument, NULL, 'd'},
+        {"no-keep-alive-1.0", no_argument, NULL, 'k'},
         {"server", required_argument, NULL, 's'},
         {"limit", required_argument, NULL, 'l'},
         {NULL, 0, NULL, 0},
@@ -263,6 +265,7 @@ static void parse(settings *s, int argc, char **argv)
         case 'a': s->server.access_log = true; break;
         case 'j': s->log.json = true; break;
         case 'd': s->server.date_header = false; break;
+        case 'k': s->server.keep_alive_1_0 = false; break;
         case 's': s->server.server_header = fa_slice_of(optarg); break;
         case 'l': set_limit(&s->server.limits, optarg); break;
         default: exit(2);

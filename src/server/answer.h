@@ -1,0 +1,31 @@
+/* What answer.c and answer_head.c share. */
+#ifndef FA_SERVER_ANSWER_H
+#define FA_SERVER_ANSWER_H
+
+#include "server/connection.h"
+
+/* How the body of an answer is framed (RFC 9112, section 6). */
+typedef struct fa__framing {
+    bool has_length; /* send Content-Length */
+    bool chunked;
+    uint64_t length;
+} fa__framing;
+
+fa__framing fa__answer_frame(const fa_request *req, int status, int64_t length);
+
+/* Writes the head into the output, followed by `body` where that is small enough to be
+   worth copying; returns 1 if it did, else 0, or an error. */
+int fa__answer_head(fa__conn *conn, int status, const fa__framing *f, fa_slice type,
+                    fa_slice body);
+
+/* The same with fields that frame the answer themselves; see fa_response_start_fields().
+   `*f` becomes what they say. */
+int fa__answer_head_of_fields(fa__conn *conn, int status, const fa_field *fields,
+                              size_t count, fa__framing *f);
+
+/* The lines date and server, but for one that the application has set itself. */
+char *fa__answer_date_and_server(char *at, const fa_request *req, fa_worker *w);
+
+char *fa__answer_fields(char *at, const fa__response_fields *fields);
+
+#endif
