@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import pathlib
 import random
 import re
@@ -306,7 +305,3 @@ class Client:
 
 def random_cuts(rng: random.Random, n: int, most: int = 6) -> list[int]:
     return sorted(rng.sample(range(1, n), min(n - 1, rng.randint(1, most)))) if n > 1 else []
-
-
-def seed() -> int:
-    return int(os.environ.get("FA_SEED", "1"))
