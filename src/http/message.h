@@ -34,21 +34,22 @@ typedef enum fa__target_form {
     FA__TARGET_ORIGIN,    /* /path?query */
     FA__TARGET_ABSOLUTE,  /* http://host/path?query */
     FA__TARGET_AUTHORITY, /* host:port, CONNECT only */
-    FA__TARGET_ASTERISK,  /* *, OPTIONS only */
+    FA__TARGET_ASTERISK,  /* *, OPTIONS and FA_METHOD_OTHER only */
 } fa__target_form;
 
 typedef enum fa__body_kind {
     FA__BODY_NONE,
     FA__BODY_LENGTH,  /* content_length bytes, perhaps 0 */
-    FA__BODY_CHUNKED, /* RFC 9112, section 7.1 */
+    FA__BODY_CHUNKED, /* RFC 9112, section 7.1; other codings stay on the payload */
 } fa__body_kind;
 
 typedef struct fa__request_head {
     fa_slice method_name;
-    fa_slice target;   /* as it came */
+    fa_slice target;   /* as it came, with its fragment if it has one */
     fa_slice path;     /* raw, still percent-encoded; "/" for an absolute-form without
                           one, "*" for asterisk-form, empty for authority-form */
-    fa_slice query;    /* raw, after the first '?', which it leaves out */
+    fa_slice query;    /* raw, after the first '?', which it leaves out; neither path nor
+                          query has anything of a fragment */
     fa_slice host;     /* authority of the target or else the Host field; may be empty */
     fa__field *fields; /* the caller's array */
     uint32_t field_count; /* used */

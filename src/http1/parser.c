@@ -86,13 +86,26 @@ static ptrdiff_t parse_version(fa__request_head *head, const char *p, size_t len
     return sizeof(form) - 1;
 }
 
+/* Behind the path and the query, at the '#': what other recipients of a fragment read
+   away too (RFC 9110, 7.1 has none in a target). Returns how many bytes it has. */
+static size_t fragment_len(const fa__http1_scan *scan, const char *p, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && p[n] == '#') {
+        ++n;
+        n += scan->query(p + n, len - n);
+    }
+    return n;
+}
+
 /* request-line = method SP request-target SP HTTP-version (RFC 9112, 3), single spaces.
    Returns its length with CRLF, 0 when more must come, or an error. */
 static ptrdiff_t parse_request_line(fa__http1_parser *parser, const char *p, size_t len)
 {
     const fa__http1_scan *scan = parser->scan;
     fa__request_head *head = parser->head;
-    size_t n, begin, end, path_len;
+    size_t n, begin, end, path_len, uri_len;
     ptrdiff_t rv;
 
     end = scan->request(p, len, &n);
@@ -106,6 +119,9 @@ static ptrdiff_t parse_request_line(fa__http1_parser *parser, const char *p, siz
     path_len = n - begin;
     if (n < len && p[n] == '?')
         n += scan->query(p + n, len - n);
+    uri_len = n - begin;
+    if (n < len && p[n] == '#')
+        n += fragment_len(scan, p + n, len - n);
     if (n == len)
         return 0;
     if (p[n] != ' ' || n == begin) {
@@ -115,7 +131,7 @@ static ptrdiff_t parse_request_line(fa__http1_parser *parser, const char *p, siz
     }
     head->target = (fa_slice){p + begin, n - begin};
     head->method = fa_method_of(head->method_name);
-    rv = fa__http1_target_judge(head, path_len);
+    rv = fa__http1_target_judge(parser, path_len, uri_len);
     if (rv != 0)
         return rv;
     ++n;

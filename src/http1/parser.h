@@ -63,8 +63,12 @@ void fa__http1_parser_init(fa__http1_parser *parser, fa__request_head *head,
  * Refused on purpose, though some recipients are lenient: bare LF and bare CR (2.2),
  * obs-fold (5.2), white space before the colon (5.1), anything but one SP within the
  * request-line (3), a second Content-Length even if equal (RFC 9110, 8.6), and
- * Transfer-Encoding with Content-Length, in HTTP/1.0, or with anything but "chunked"
- * (6.1, 6.3).
+ * Transfer-Encoding with Content-Length or in HTTP/1.0 (6.1, 6.3).
+ *
+ * Taken, as by most recipients: a fragment, which `path` and `query` leave out; the
+ * asterisk-form with a method that is FA_METHOD_OTHER; and the codings gzip, x-gzip,
+ * deflate, compress, x-compress (7) and identity before one final "chunked". Only that
+ * one is decoded (http1/chunked.h): the payload is still in the others.
  *
  * Slices of `head` point into `data`; when the buffer moves later, fa__head_rebase().
  * HTTP/1.2 to HTTP/1.9 are read as HTTP/1.1 (RFC 9110, 2.5): `version_minor` is 0 or 1.

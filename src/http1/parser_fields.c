@@ -41,7 +41,7 @@ static int judge_host(fa__http1_parser *parser, fa_slice value)
     size_t host_len;
 
     if ((parser->seen & FA__SEEN_HOST) != 0 ||
-        !fa__http1_authority_valid(value, &host_len))
+        !fa__http1_authority_valid(parser->scan, value, &host_len))
         return FA_ERR_HOST;
     parser->seen |= FA__SEEN_HOST;
     if (head->target_form == FA__TARGET_ORIGIN ||
@@ -72,16 +72,32 @@ static int judge_content_length(fa__http1_parser *parser, fa_slice value)
     return 0;
 }
 
+/* The registered codings (RFC 9112, 7.2 and 7.3), and identity, which was one in RFC
+   2616, 3.6. They stay on the payload and do not touch where the message ends. */
+static bool is_known_coding(fa_slice coding)
+{
+    static const fa_slice names[] = {
+        {"gzip", 4},     {"deflate", 7}, {"identity", 8},
+        {"compress", 8}, {"x-gzip", 6},  {"x-compress", 10},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); ++i)
+        if (fa__equal_nocase(coding, names[i]))
+            return true;
+    return false;
+}
+
 /* One transfer-coding. chunked has no parameters (RFC 9112, 7.1), and a parameter of
    another may hide a comma in quotes: none is taken. */
 static int judge_coding(fa__http1_parser *parser, fa_slice coding)
 {
-    bool chunked = fa__equal_nocase(coding, FA_SLICE("chunked"));
-
     /* chunked is applied once, and last (RFC 9112, 6.1). */
     if (!fa__token_valid(coding) || (parser->seen & FA__SEEN_CHUNKED) != 0)
         return FA_ERR_TRANSFER_ENCODING;
-    parser->seen |= chunked ? FA__SEEN_CHUNKED : FA__SEEN_OTHER_CODING;
+    if (fa__equal_nocase(coding, FA_SLICE("chunked")))
+        parser->seen |= FA__SEEN_CHUNKED;
+    else if (!is_known_coding(coding))
+        parser->seen |= FA__SEEN_UNKNOWN_CODING;
     return 0;
 }
 
@@ -174,7 +190,7 @@ static int judge_framing(fa__http1_parser *parser)
     /* Without chunked at the end nobody can tell where the body ends: 400. */
     if ((seen & FA__SEEN_CHUNKED) == 0)
         return FA_ERR_TRANSFER_ENCODING;
-    if ((seen & FA__SEEN_OTHER_CODING) != 0)
+    if ((seen & FA__SEEN_UNKNOWN_CODING) != 0)
         return FA_ERR_TRANSFER_CODING;
     head->body_kind = FA__BODY_CHUNKED;
     return 0;

@@ -9,22 +9,29 @@ enum {
     FA__SEEN_HOST = 1,
     FA__SEEN_CONTENT_LENGTH = 2,
     FA__SEEN_TRANSFER_ENCODING = 4,
-    FA__SEEN_CHUNKED = 8,       /* the last coding so far is chunked */
-    FA__SEEN_OTHER_CODING = 16, /* a coding that is not chunked */
-    FA__SEEN_CLOSE = 32,        /* Connection: close */
+    FA__SEEN_CHUNKED = 8,         /* the last coding so far is chunked */
+    FA__SEEN_UNKNOWN_CODING = 16, /* neither chunked nor registered */
+    FA__SEEN_CLOSE = 32,          /* Connection: close */
     FA__SEEN_KEEP_ALIVE = 64,
     FA__SEEN_CONNECTION_UPGRADE = 128,
     FA__SEEN_UPGRADE = 256,
 };
 
-/* Sets the form of `head->target`, and path, query and host as far as it has them.
-   `path_len` is the length of its part before the first '?'. Returns 0 or
-   FA_ERR_TARGET. */
-int fa__http1_target_judge(fa__request_head *head, size_t path_len);
+/* Sets the form of the head's target, and path, query and host as far as it has them.
+   `uri_len` is the length of its part before the first '#', `path_len` of that before the
+   first '?' in there. Returns 0 or FA_ERR_TARGET. */
+int fa__http1_target_judge(fa__http1_parser *parser, size_t path_len, size_t uri_len);
+
+/* The same as the next, slowly: for IP literals, percent-encoding and what is wrong. */
+bool fa__http1_authority_rare(fa_slice v, size_t *host_len);
 
 /* uri-host [ ":" port ] (RFC 9110, 7.2; RFC 3986, 3.2.2), both perhaps empty. On success
    `*host_len` is where the host ends: at the colon or the end. */
-bool fa__http1_authority_valid(fa_slice v, size_t *host_len);
+static inline bool fa__http1_authority_valid(const fa__http1_scan *scan, fa_slice v,
+                                             size_t *host_len)
+{
+    return scan->authority(v.p, v.len, host_len) || fa__http1_authority_rare(v, host_len);
+}
 
 /* The identity of a field name, which is a token. */
 fa__field_id fa__http1_field_id(fa_slice name);

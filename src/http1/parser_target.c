@@ -104,7 +104,7 @@ static bool is_ipvfuture(fa_slice v)
     return true;
 }
 
-bool fa__http1_authority_valid(fa_slice v, size_t *host_len)
+bool fa__http1_authority_rare(fa_slice v, size_t *host_len)
 {
     size_t i;
 
@@ -133,8 +133,9 @@ bool fa__http1_authority_valid(fa_slice v, size_t *host_len)
 /* http-URI or https-URI with an authority (RFC 9110, 4.2). An empty host must be
    refused (4.2.1), and userinfo should be (4.2.4): '@' is not part of an authority
    here. Other schemes are no business of an origin server. */
-static int judge_absolute(fa__request_head *head, size_t path_len)
+static int judge_absolute(fa__http1_parser *parser, size_t path_len)
 {
+    fa__request_head *head = parser->head;
     fa_slice t = head->target;
     fa_slice scheme = {t.p, path_len < 7 ? path_len : 7};
     size_t begin = 7, end, host_len;
@@ -149,7 +150,7 @@ static int judge_absolute(fa__request_head *head, size_t path_len)
     while (end < path_len && t.p[end] != '/')
         ++end;
     head->host = (fa_slice){t.p + begin, end - begin};
-    if (!fa__http1_authority_valid(head->host, &host_len) || host_len == 0)
+    if (!fa__http1_authority_valid(parser->scan, head->host, &host_len) || host_len == 0)
         return FA_ERR_TARGET;
     head->target_form = FA__TARGET_ABSOLUTE;
     head->path = (fa_slice){t.p + end, path_len - end};
@@ -162,13 +163,14 @@ static int judge_absolute(fa__request_head *head, size_t path_len)
 
 /* authority-form = uri-host ":" port (RFC 9112, 3.2.3); a port that is empty or none
    must be refused (RFC 9110, 9.3.6). */
-static int judge_authority(fa__request_head *head)
+static int judge_authority(fa__http1_parser *parser)
 {
+    fa__request_head *head = parser->head;
     fa_slice t = head->target;
     unsigned port = 0;
     size_t host_len;
 
-    if (!fa__http1_authority_valid(t, &host_len) || host_len == 0)
+    if (!fa__http1_authority_valid(parser->scan, t, &host_len) || host_len == 0)
         return FA_ERR_TARGET;
     for (size_t i = host_len + 1; i < t.len && port <= 65535; ++i)
         port = port * 10 + (unsigned)(t.p[i] - '0');
@@ -181,28 +183,30 @@ static int judge_authority(fa__request_head *head)
     return 0;
 }
 
-int fa__http1_target_judge(fa__request_head *head, size_t path_len)
+int fa__http1_target_judge(fa__http1_parser *parser, size_t path_len, size_t uri_len)
 {
+    fa__request_head *head = parser->head;
     fa_slice t = head->target;
 
     if (head->method == FA_CONNECT)
-        return judge_authority(head);
-    head->has_query = path_len < t.len;
-    head->query = (fa_slice){t.p + t.len, 0};
+        return judge_authority(parser);
+    head->has_query = path_len < uri_len;
+    head->query = (fa_slice){t.p + uri_len, 0};
     if (head->has_query)
-        head->query = (fa_slice){t.p + path_len + 1, t.len - path_len - 1};
+        head->query = (fa_slice){t.p + path_len + 1, uri_len - path_len - 1};
     if (t.p[0] == '/') {
         head->target_form = FA__TARGET_ORIGIN;
         head->path = (fa_slice){t.p, path_len};
         return 0;
     }
-    /* asterisk-form is for a server-wide OPTIONS only (RFC 9112, 3.2.4). */
+    /* asterisk-form is for a server-wide OPTIONS only (RFC 9112, 3.2.4), as far as the
+       methods of that standard go; SSDP has M-SEARCH * of its own. */
     if (t.p[0] == '*') {
-        if (t.len != 1 || head->method != FA_OPTIONS)
+        if (t.len != 1 || (head->method != FA_OPTIONS && head->method != FA_METHOD_OTHER))
             return FA_ERR_TARGET;
         head->target_form = FA__TARGET_ASTERISK;
         head->path = t;
         return 0;
     }
-    return judge_absolute(head, path_len);
+    return judge_absolute(parser, path_len);
 }

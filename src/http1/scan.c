@@ -92,11 +92,27 @@ static size_t portable_field(const char *p, size_t len, size_t *name_len)
     return n + run_value(p + n, len - n);
 }
 
+bool fa__http1_authority_rest(const char *p, size_t len, size_t n, size_t *host_len)
+{
+    size_t end;
+
+    n += run(p + n, len - n, FA__CLASS_REG_NAME);
+    if (n < len && p[n] != ':')
+        return false;
+    for (end = n + 1; end < len; ++end)
+        if (p[end] < '0' || p[end] > '9')
+            return false;
+    *host_len = n;
+    return true;
+}
+
+static bool portable_authority(const char *p, size_t len, size_t *host_len)
+{
+    return fa__http1_authority_rest(p, len, 0, host_len);
+}
+
 const fa__http1_scan fa__http1_scan_portable = {
-    "portable",
-    portable_request,
-    portable_query,
-    portable_field,
+    "portable", portable_request, portable_query, portable_field, portable_authority,
 };
 
 const fa__http1_scan *const *fa__http1_scan_all(void)

@@ -39,6 +39,11 @@ typedef struct fa__http1_scan {
     /* A field line in one go: `*name_len` is how many bytes from `p` on TOKEN allows. The
        result is the first offset from there on that VALUE does not allow, or `len`. */
     size_t (*field)(const char *p, size_t len, size_t *name_len);
+
+    /* Is it all of REG_NAME, perhaps with ':' and perhaps digits behind it? Then
+       `*host_len` is how many bytes come before the ':'. Such are nearly all authorities.
+     */
+    bool (*authority)(const char *p, size_t len, size_t *host_len);
 } fa__http1_scan;
 
 /* The fastest one that this processor can run. Threads: any. */
@@ -46,6 +51,9 @@ const fa__http1_scan *fa__http1_scan_best(void);
 
 /* All that this processor can run, fastest first, ended by NULL; for tests. */
 const fa__http1_scan *const *fa__http1_scan_all(void);
+
+/* authority() byte by byte, where the first `n` bytes are known to be of REG_NAME. */
+bool fa__http1_authority_rest(const char *p, size_t len, size_t n, size_t *host_len);
 
 extern const fa__http1_scan fa__http1_scan_portable;
 

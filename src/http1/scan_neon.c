@@ -74,13 +74,15 @@ static size_t neon_field(const char *p, size_t len, size_t *name_len)
     return n + run16(VALUE, p + n, len - n);
 }
 
+static bool neon_authority(const char *p, size_t len, size_t *host_len)
+{
+    return fa__http1_authority_rest(p, len, 0, host_len);
+}
+
 const fa__http1_scan *fa__http1_scan_neon(void)
 {
     static const fa__http1_scan scan = {
-        "neon",
-        neon_request,
-        neon_query,
-        neon_field,
+        "neon", neon_request, neon_query, neon_field, neon_authority,
     };
 
     return &scan;

@@ -12,7 +12,7 @@
 
 typedef enum { PATH, QUERY, VALUE } what;
 
-/* 1 to 15 bytes, zeros after them: loads that overlap instead of one that would read
+/* 1 to 16 bytes, zeros after them: loads that overlap instead of one that would read
    past the end. */
 INLINE __m128i load_few(const char *p, size_t n)
 {
@@ -178,6 +178,11 @@ static size_t sse2_field(const char *p, size_t len, size_t *name_len)
     return no != 0 ? i + first(no) : len;
 }
 
+static bool sse2_authority(const char *p, size_t len, size_t *host_len)
+{
+    return fa__http1_authority_rest(p, len, 0, host_len);
+}
+
 /* tchar by two look-ups: the low four bits of a byte select the set of high halves with
    which it is a tchar. PSHUFB gives 0 for bytes from 0x80 on. */
 #define TCHAR_LOW                                                                        \
@@ -238,6 +243,59 @@ INLINE FOR_SSE4 size_t shuffle_field(const char *p, size_t len, size_t *name_len
     return no != 0 ? i + first(no) : len;
 }
 
+/* REG_NAME in the same way, but that '0' to '9' have bit 7 to themselves. */
+#define HOST_LOW                                                                         \
+    (char)0xa4, (char)0xf5, (char)0xf4, (char)0xf4, (char)0xf5, (char)0xf4, (char)0xf5,  \
+        (char)0xf5, (char)0xf5, (char)0xf5, 0x75, 0x53, 0x51, 0x53, 0x55, 0x70
+#define HOST_HIGH 0, 0, 1, (char)0x82, 16, 32, 64, 4, 0, 0, 0, 0, 0, 0, 0, 0
+
+INLINE FOR_SSE4 __m128i shuffle_host(__m128i x)
+{
+    __m128i low = _mm_shuffle_epi8(_mm_setr_epi8(HOST_LOW), x);
+    __m128i half = _mm_and_si128(_mm_srli_epi16(x, 4), _mm_set1_epi8(0x0f));
+
+    return _mm_and_si128(low, _mm_shuffle_epi8(_mm_setr_epi8(HOST_HIGH), half));
+}
+
+INLINE FOR_SSE4 unsigned bad_host(__m128i classes)
+{
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(classes, _mm_setzero_si128()));
+}
+
+/* The last vector overlaps the one before it, of which all is known to be good. */
+FOR_SSE4 static bool shuffle_long_authority(const char *p, size_t len, size_t *host_len)
+{
+    for (size_t i = 0; i < len; i += 16) {
+        size_t at = len - i < 16 ? len - 16 : i;
+        unsigned no = bad_host(shuffle_host(load16(p + at)));
+
+        if (no != 0)
+            return fa__http1_authority_rest(p, len, at + first(no), host_len);
+    }
+    return fa__http1_authority_rest(p, len, len, host_len);
+}
+
+/* Mostly all of it is in one vector, in which the zeros behind it are of no class. */
+INLINE FOR_SSE4 bool shuffle_authority(const char *p, size_t len, size_t *host_len)
+{
+    __m128i classes;
+    unsigned n, digits;
+
+    if (len - 1 >= 16)
+        return shuffle_long_authority(p, len, host_len);
+    classes = shuffle_host(load_few(p, len));
+    n = first(bad_host(classes) | 1u << 16);
+    if (n < len) {
+        if (p[n] != ':')
+            return false;
+        digits = (unsigned)_mm_movemask_epi8(classes) >> n >> 1;
+        if (n + 1 + first(~digits) != len)
+            return false;
+    }
+    *host_len = n;
+    return true;
+}
+
 FOR_SSE4 static size_t sse42_request(const char *p, size_t len, size_t *method_len)
 {
     *method_len = shuffle_token(p, len);
@@ -247,6 +305,11 @@ FOR_SSE4 static size_t sse42_request(const char *p, size_t len, size_t *method_l
 FOR_SSE4 static size_t sse42_field(const char *p, size_t len, size_t *name_len)
 {
     return shuffle_field(p, len, name_len);
+}
+
+FOR_SSE4 static bool sse42_authority(const char *p, size_t len, size_t *host_len)
+{
+    return shuffle_authority(p, len, host_len);
 }
 
 INLINE FOR_AVX2 __m256i load32(const char *p)
@@ -349,13 +412,15 @@ FOR_AVX2 static size_t avx2_field(const char *p, size_t len, size_t *name_len)
     return i + end;
 }
 
+FOR_AVX2 static bool avx2_authority(const char *p, size_t len, size_t *host_len)
+{
+    return shuffle_authority(p, len, host_len);
+}
+
 const fa__http1_scan *fa__http1_scan_sse2(void)
 {
     static const fa__http1_scan scan = {
-        "sse2",
-        sse2_request,
-        sse2_query,
-        sse2_field,
+        "sse2", sse2_request, sse2_query, sse2_field, sse2_authority,
     };
 
     return &scan;
@@ -364,10 +429,7 @@ const fa__http1_scan *fa__http1_scan_sse2(void)
 const fa__http1_scan *fa__http1_scan_sse42(void)
 {
     static const fa__http1_scan scan = {
-        "sse4.2",
-        sse42_request,
-        sse2_query,
-        sse42_field,
+        "sse4.2", sse42_request, sse2_query, sse42_field, sse42_authority,
     };
 
     return __builtin_cpu_supports("sse4.2") ? &scan : NULL;
@@ -376,10 +438,7 @@ const fa__http1_scan *fa__http1_scan_sse42(void)
 const fa__http1_scan *fa__http1_scan_avx2(void)
 {
     static const fa__http1_scan scan = {
-        "avx2",
-        avx2_request,
-        avx2_query,
-        avx2_field,
+        "avx2", avx2_request, avx2_query, avx2_field, avx2_authority,
     };
 
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") ? &scan : NULL;

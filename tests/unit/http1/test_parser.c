@@ -1,5 +1,7 @@
 /* The parser's contract beyond the rules of the wire fixtures: resuming, moving buffers,
    limits, errors that stay, and identities of fields. */
+#include <stdio.h>
+
 #include "check.h"
 #include "http1/parser.h"
 #include "http1/parser_rules.h"
@@ -50,10 +52,67 @@ static void test_fills_the_head(void **state)
     CHECK_INT(f.head.fields[3].id, ==, FA__FIELD_OTHER);
 }
 
+/* Path and query end before a fragment, the target does not. */
+static void test_fragments(void **state)
+{
+    static const struct {
+        const char *target, *path, *query;
+    } cases[] = {
+        {"/a#b", "/a", NULL},       {"/a#b?c#d", "/a", NULL},
+        {"/a?#", "/a", ""},         {"/a?b?c#d", "/a", "b?c"},
+        {"http://h#f", "/", NULL},  {"http://h/p?q#f", "/p", "q"},
+        {"http://h?q#f", "/", "q"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); ++i) {
+        char text[64];
+        fixture f;
+
+        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n",
+                 cases[i].target);
+        CHECK_INT(parse(&f, text), ==, strlen(text));
+        CHECK_SLICE(f.head.target, cases[i].target);
+        CHECK_SLICE(f.head.path, cases[i].path);
+        CHECK_INT(f.head.has_query, ==, cases[i].query != NULL);
+        CHECK_SLICE(f.head.query, cases[i].query != NULL ? cases[i].query : "");
+        CHECK_SLICE(f.head.host, "h");
+    }
+}
+
+static void test_asterisk_form(void **state)
+{
+    static const struct {
+        const char *method;
+        bool good;
+    } cases[] = {
+        {"OPTIONS", true}, {"M-SEARCH", true}, {"options", true}, {"GET", false},
+        {"HEAD", false},   {"POST", false},    {"PUT", false},    {"DELETE", false},
+        {"TRACE", false},  {"PATCH", false},   {"QUERY", false},  {"CONNECT", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); ++i) {
+        char text[64];
+        fixture f;
+
+        snprintf(text, sizeof(text), "%s * HTTP/1.1\r\nHost: h\r\n\r\n", cases[i].method);
+        if (!cases[i].good) {
+            CHECK_INT(parse(&f, text), ==, FA_ERR_TARGET);
+            continue;
+        }
+        CHECK_INT(parse(&f, text), ==, strlen(text));
+        CHECK_INT(f.head.target_form, ==, FA__TARGET_ASTERISK);
+        CHECK_SLICE(f.head.path, "*");
+        CHECK_SLICE(f.head.host, "h");
+    }
+}
+
 /* The buffer moves between any two calls, and moves once more afterwards. */
 static void test_moving_buffer(void **state)
 {
-    const char text[] = "GET http://h?q HTTP/1.1\r\nHost: other\r\nA: 1\r\nB: 2\r\n\r\n";
+    const char text[] =
+        "GET http://h?q#f HTTP/1.1\r\nHost: other\r\nA: 1\r\nB: 2\r\n\r\n";
     size_t len = sizeof(text) - 1;
     fa_slice copy = {NULL, 0}, moved;
     ptrdiff_t n = 0;
@@ -195,18 +254,23 @@ typedef struct authority {
     int host_len; /* -1: invalid */
 } authority;
 
+static void check_authority(const fa__http1_scan *scan, const authority *a)
+{
+    fa_slice v = exact_copy(a->in);
+    size_t host_len = 77;
+    bool valid = fa__http1_authority_valid(scan, v, &host_len);
+
+    if (valid != (a->host_len >= 0))
+        fail_msg("%s: %s: %d", scan->name, a->in, valid);
+    CHECK_INT(host_len, ==, valid ? a->host_len : 77);
+    exact_free(v);
+}
+
 static void check_authorities(const authority *cases, size_t count)
 {
-    for (size_t i = 0; i < count; ++i) {
-        fa_slice v = exact_copy(cases[i].in);
-        size_t host_len = 77;
-        bool valid = fa__http1_authority_valid(v, &host_len);
-
-        if (valid != (cases[i].host_len >= 0))
-            fail_msg("%s: %d", cases[i].in, valid);
-        CHECK_INT(host_len, ==, valid ? cases[i].host_len : 77);
-        exact_free(v);
-    }
+    for (const fa__http1_scan *const *scan = fa__http1_scan_all(); *scan != NULL; ++scan)
+        for (size_t i = 0; i < count; ++i)
+            check_authority(*scan, &cases[i]);
 }
 
 static void test_reg_names(void **state)
@@ -219,6 +283,13 @@ static void test_reg_names(void **state)
         {"a:", 1},
         {"a:80", 1},
         {"a.b-c_d~e!$&'()*+,;=f", 21},
+        {"127.0.0.1:8000", 9},
+        {"127.0.0.1:800x", -1},
+        {"fasterapi.example", 17},
+        {"a-long-name.of.a.service.in.example.org:65536", 39},
+        {"a-long-name.of.a.service.in.example.org:6553-", -1},
+        {"a-long-name.of.a.service.in.ex%61mple.org:65536", 41},
+        {"a_b:1", 3},
         {"%41", 3},
         {"%4", -1},
         {"%", -1},
@@ -278,6 +349,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fills_the_head),
+        cmocka_unit_test(test_fragments),
+        cmocka_unit_test(test_asterisk_form),
         cmocka_unit_test(test_moving_buffer),
         cmocka_unit_test(test_errors_stay),
         cmocka_unit_test(test_nothing_yet),

@@ -57,6 +57,18 @@ static bool allowed_value(unsigned char c)
     return c == '\t' || (c >= 0x20 && c != 0x7f);
 }
 
+static bool allowed_reg_name(unsigned char c)
+{
+    bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+
+    return c != 0 && (alnum || strchr("-._~!$&'()*+,;=", c) != NULL);
+}
+
+static bool allowed_port(unsigned char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 typedef bool rule(unsigned char c);
 
 static size_t expected(rule *allowed, const char *p, size_t len)
@@ -66,6 +78,17 @@ static size_t expected(rule *allowed, const char *p, size_t len)
     while (i < len && allowed((unsigned char)p[i]))
         ++i;
     return i;
+}
+
+static void check_authority(const fa__http1_scan *scan, const char *p, size_t len)
+{
+    size_t host = expected(allowed_reg_name, p, len), host_len = len + 1;
+    bool good = host == len ||
+                (p[host] == ':' &&
+                 host + 1 + expected(allowed_port, p + host + 1, len - host - 1) == len);
+
+    CHECK_INT(scan->authority(p, len, &host_len), ==, good);
+    CHECK_U64(host_len, ==, good ? host : len + 1);
 }
 
 static void check_all(const fa__http1_scan *scan, const char *p, size_t len)
@@ -80,6 +103,7 @@ static void check_all(const fa__http1_scan *scan, const char *p, size_t len)
     end = scan->field(p, len, &name_len);
     CHECK_U64(name_len, ==, name);
     CHECK_U64(end, ==, name + expected(allowed_value, p + name, len - name));
+    check_authority(scan, p, len);
 }
 
 /* Each byte value at each place of inputs of each length around the vector sizes. */
@@ -146,6 +170,32 @@ static void test_field_shapes(void **state)
                 }
 }
 
+/* A host, then a port; each in turn with a byte of each value somewhere. */
+static void test_authority_shapes(void **state)
+{
+    page_end *pe = *state;
+
+    for (const fa__http1_scan *const *scan = fa__http1_scan_all(); *scan != NULL; ++scan)
+        for (size_t host = 0; host < 40; ++host)
+            for (size_t port = 0; port < 20; ++port) {
+                size_t len = host + 1 + port;
+                char *p = pe->end - len;
+
+                memset(p, 'h', host);
+                p[host] = ':';
+                memset(p + host + 1, '8', port);
+                check_authority(*scan, p, len);
+                for (int c = 0; c < 256; ++c) {
+                    size_t at = (host * 7 + port * 3 + (size_t)c) % len;
+                    char before = p[at];
+
+                    p[at] = (char)c;
+                    check_authority(*scan, p, len);
+                    p[at] = before;
+                }
+            }
+}
+
 /* Random mixtures of bytes near the borders of the classes. */
 static void test_random(void **state)
 {
@@ -189,19 +239,15 @@ static void test_choice(void **state)
 
 static void test_classes(void **state)
 {
-    static const char reg_name[] = "-._~!$&'()*+,;=";
-
     (void)state;
     for (int i = 0; i < 256; ++i) {
         unsigned char c = (unsigned char)i;
-        bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        bool in_reg_name = c != 0 && (alnum || strchr(reg_name, c) != NULL);
 
         CHECK_INT(fa__http1_is(c, FA__CLASS_TOKEN), ==, allowed_token(c));
         CHECK_INT(fa__http1_is(c, FA__CLASS_PATH), ==, allowed_path(c));
         CHECK_INT(fa__http1_is(c, FA__CLASS_QUERY), ==, allowed_query(c));
         CHECK_INT(fa__http1_is(c, FA__CLASS_VALUE), ==, allowed_value(c));
-        CHECK_INT(fa__http1_is(c, FA__CLASS_REG_NAME), ==, in_reg_name);
+        CHECK_INT(fa__http1_is(c, FA__CLASS_REG_NAME), ==, allowed_reg_name(c));
     }
 }
 
@@ -213,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_every_byte_everywhere),
         cmocka_unit_test(test_request_shapes),
         cmocka_unit_test(test_field_shapes),
+        cmocka_unit_test(test_authority_shapes),
         cmocka_unit_test(test_random),
     };
 
