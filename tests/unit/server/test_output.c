@@ -192,6 +192,8 @@ static void play_all(size_t most, int error, unsigned every)
     for (size_t i = 0; i < ARRAY_LEN(exchanges); ++i) {
         memset(&faults, 0, sizeof(faults));
         play(exchanges[i]);
+        if (most != 0 && most < 100 && c.len > 300000)
+            continue; /* a system call a byte: the smaller ones do */
         reference = c;
         faults.most = most;
         faults.error = error;
