@@ -177,8 +177,8 @@ static void test_fallbacks(void **state)
     (void)state;
     CHECK_INT(fa_app_route(sub, FA_GET, "/x", respond_name, name_sub), ==, 0);
     CHECK_INT(fa_app_mount(app, "/sub", sub), ==, 0);
-    CHECK_INT(fa_app_fallback(app, &(fa_route){.handler = respond_name,
-                                               .user_data = name_fallback}),
+    CHECK_INT(fa_app_fallback(
+                  app, &(fa_route){.handler = respond_name, .user_data = name_fallback}),
               ==, 0);
     fa_app_redirect_slashes(sub, false);
     CHECK_INT(fa__app_serve(app), ==, 0);
