@@ -1,0 +1,467 @@
+/* The tasks in which handlers run.
+
+   A carrier is an asyncio.Task whose coroutine is a Carrier object. Idle, it awaits a
+   private future. A request's coroutine is stepped at once, with the carrier's task as
+   the current task and in its context: most requests end in that step, and cost neither
+   a task nor a turn of the loop. One that suspends is adopted: the carrier is woken and
+   yields what the coroutine yielded, so that asyncio itself awaits it; the current task
+   has been the same object all along. */
+#include "core.h"
+
+struct Carrier {
+    PyObject_HEAD Worker *worker;
+    PyObject *task;
+    PyObject *context;  /* of the task */
+    PyObject *snapshot; /* what `context` was like at first */
+    PyObject *idle;     /* the future awaited while idle; NULL before the first step */
+    PyObject *inner;    /* the request's coroutine (or iterator), NULL: idle */
+    PyObject *pending;  /* what `inner` has yielded and the task has not seen yet */
+    PyObject *owner;    /* for `fn` */
+    carrier_fn *fn;
+    bool retired; /* not to be used again: its task is ending */
+};
+
+static void
+finish(Carrier *self, PyObject *result, PyObject *error)
+{
+    PyObject *inner = self->inner, *owner = self->owner;
+
+    self->inner = NULL;
+    self->owner = NULL;
+    self->fn(owner, result, error);
+    Py_DECREF(inner);
+    Py_XDECREF(owner);
+}
+
+/* Ends the request with the exception that is set. */
+static void
+finish_with_error(Carrier *self)
+{
+    PyObject *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL)
+        (void)PyException_SetTraceback(value, traceback);
+    finish(self, NULL, value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+/* Whether the next request may run in it: nothing of the last one must be left. A
+   context that was never written to is the same tree still, and comparing it is cheap. */
+static bool
+is_clean(Carrier *self)
+{
+    int same = PyObject_RichCompareBool(self->context, self->snapshot, Py_EQ);
+
+    if (same < 0)
+        PyErr_Clear();
+    return same == 1 && !self->retired;
+}
+
+static void
+give_back(Carrier *self)
+{
+    if (!is_clean(self)) {
+        self->retired = true;
+    } else if (PyList_Append(self->worker->carriers, (PyObject *)self) < 0) {
+        PyErr_Clear();
+        self->retired = true;
+    }
+}
+
+/* Awaits the private future, or ends a task that is of no more use. */
+static PySendResult
+rest(Carrier *self, PyObject **result)
+{
+    core_state *core = self->worker->core;
+
+    if (self->retired) {
+        *result = Py_NewRef(Py_None);
+        return PYGEN_RETURN;
+    }
+    Py_XSETREF(self->idle,
+               PyObject_CallMethodNoArgs(self->worker->loop, core->str_create_future));
+    if (self->idle == NULL ||
+        PyObject_SetAttr(self->idle, core->str__asyncio_future_blocking, Py_True) < 0) {
+        self->retired = true;
+        *result = NULL;
+        return PYGEN_ERROR;
+    }
+    *result = Py_NewRef(self->idle);
+    return PYGEN_NEXT;
+}
+
+/* What came of a step of `inner` within the task. */
+static PySendResult
+after_step(Carrier *self, PySendResult sent, PyObject **result)
+{
+    if (sent == PYGEN_NEXT)
+        return PYGEN_NEXT;
+    if (sent == PYGEN_ERROR) {
+        finish_with_error(self);
+    } else {
+        finish(self, *result, NULL);
+        Py_CLEAR(*result);
+    }
+    give_back(self);
+    return rest(self, result);
+}
+
+static PySendResult
+carrier_am_send(PyObject *op, PyObject *value, PyObject **result)
+{
+    Carrier *self = (Carrier *)op;
+
+    if (self->inner == NULL)
+        return rest(self, result); /* the first step of the task, or a stray wake-up */
+    if (self->pending != NULL) {
+        *result = self->pending;
+        self->pending = NULL;
+        return PYGEN_NEXT;
+    }
+    return after_step(self, PyIter_Send(self->inner, value, result), result);
+}
+
+static PyObject *
+as_iterator_result(PySendResult sent, PyObject *result)
+{
+    if (sent == PYGEN_RETURN) {
+        Py_DECREF(result); /* always None */
+        PyErr_SetNone(PyExc_StopIteration);
+        return NULL;
+    }
+    return result;
+}
+
+static PyObject *
+carrier_send(PyObject *op, PyObject *value)
+{
+    PyObject *result;
+    PySendResult sent = carrier_am_send(op, value, &result);
+
+    return as_iterator_result(sent, result);
+}
+
+static PyObject *
+carrier_iternext(PyObject *op)
+{
+    return carrier_send(op, Py_None);
+}
+
+/* Takes the StopIteration that is set apart: its value, or NULL with the exception still
+   set if it is another one. */
+static PyObject *
+stop_value(void)
+{
+    PyObject *type, *value, *traceback, *res;
+
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration))
+        return NULL;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    res = Py_NewRef(((PyStopIterationObject *)value)->value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return res;
+}
+
+/* Throws into the request what was thrown into the task. */
+static PyObject *
+throw_into_inner(Carrier *self, PyObject *const *args, Py_ssize_t n)
+{
+    core_state *core = self->worker->core;
+    PyObject *stack[4] = {self->inner, args[0], n > 1 ? args[1] : NULL,
+                          n > 2 ? args[2] : NULL};
+    PyObject *pending = self->pending, *inner = Py_NewRef(self->inner), *result;
+    PySendResult sent;
+
+    self->pending = NULL;
+    if (pending != NULL) {
+        /* The task never got to await it, so it could not cancel it either. */
+        PyObject *cancelled = pending == Py_None
+                                  ? Py_NewRef(Py_None)
+                                  : PyObject_CallMethodNoArgs(pending, core->str_cancel);
+
+        if (cancelled == NULL)
+            PyErr_Clear();
+        Py_XDECREF(cancelled);
+        Py_DECREF(pending);
+    }
+    result = PyObject_VectorcallMethod(core->str_throw, stack, (size_t)n + 1, NULL);
+    sent = PYGEN_NEXT;
+    if (result == NULL) {
+        result = stop_value();
+        sent = result != NULL ? PYGEN_RETURN : PYGEN_ERROR;
+    }
+    Py_DECREF(inner);
+    sent = after_step(self, sent, &result);
+    return as_iterator_result(sent, result);
+}
+
+static PyObject *
+carrier_throw(PyObject *op, PyObject *const *args, Py_ssize_t n)
+{
+    Carrier *self = (Carrier *)op;
+
+    if (n < 1 || n > 3) {
+        PyErr_SetString(PyExc_TypeError, "throw() takes 1 to 3 arguments");
+        return NULL;
+    }
+    if (self->inner != NULL)
+        return throw_into_inner(self, args, n);
+    /* Somebody kept hold of the task of a request that is over, and cancelled it. */
+    self->retired = true;
+    if (PyExceptionInstance_Check(args[0]))
+        PyErr_SetObject((PyObject *)Py_TYPE(args[0]), args[0]);
+    else
+        PyErr_SetObject(args[0], n > 1 ? args[1] : NULL);
+    return NULL;
+}
+
+static PyObject *
+carrier_close(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    Carrier *self = (Carrier *)op;
+
+    self->retired = true;
+    Py_RETURN_NONE;
+}
+
+/* ---- running a request ---- */
+
+static Carrier *
+carrier_new(Worker *worker)
+{
+    core_state *core = worker->core;
+    PyTypeObject *type = core->carrier_type;
+    Carrier *self = (Carrier *)type->tp_alloc(type, 0);
+    PyObject *args[3], *names = NULL;
+
+    if (self == NULL)
+        return NULL;
+    self->worker = (Worker *)Py_NewRef((PyObject *)worker);
+    self->context = PyContext_Copy(worker->context);
+    self->snapshot = PyContext_Copy(worker->context);
+    names = PyTuple_Pack(2, core->str_loop, core->str_context);
+    if (self->context != NULL && self->snapshot != NULL && names != NULL) {
+        args[0] = (PyObject *)self;
+        args[1] = worker->loop;
+        args[2] = self->context;
+        self->task = PyObject_Vectorcall(core->task_type, args, 1, names);
+    }
+    Py_XDECREF(names);
+    if (self->task == NULL)
+        Py_CLEAR(self);
+    return self;
+}
+
+/* One that is idle and clean; new reference. */
+static Carrier *
+carrier_take(Worker *worker)
+{
+    Py_ssize_t n = PyList_GET_SIZE(worker->carriers);
+    Carrier *self;
+
+    while (n > 0) {
+        self = (Carrier *)Py_NewRef(PyList_GET_ITEM(worker->carriers, n - 1));
+        if (PyList_SetSlice(worker->carriers, n - 1, n, NULL) < 0) {
+            Py_DECREF(self);
+            return NULL;
+        }
+        if (!self->retired)
+            return self;
+        Py_DECREF(self);
+        --n;
+    }
+    return carrier_new(worker);
+}
+
+/* The coroutine waits for `yielded` (taken over): from now on the task drives it. */
+static int
+adopt(Carrier *self, PyObject *yielded)
+{
+    PyObject *woken;
+
+    self->pending = yielded;
+    if (self->idle == NULL)
+        return 0; /* the task has not begun yet: its first step is due anyhow */
+    woken = PyObject_CallMethodOneArg(self->idle, self->worker->core->str_set_result,
+                                      Py_None);
+    Py_XDECREF(woken);
+    return woken != NULL ? 0 : -1;
+}
+
+/* The first step. `*result` and the exception as PyIter_Send() leaves them. */
+static PySendResult
+step(Carrier *self, PyObject **result)
+{
+    core_state *core = self->worker->core;
+    PyObject *args[2] = {self->worker->loop, self->task};
+    PyObject *type, *value, *traceback, *left, *entered;
+    PySendResult sent = PYGEN_ERROR;
+
+    *result = NULL;
+    entered = PyObject_Vectorcall(core->enter_task, args, 2, NULL);
+    if (entered == NULL)
+        return PYGEN_ERROR;
+    Py_DECREF(entered);
+    if (PyContext_Enter(self->context) == 0) {
+        sent = PyIter_Send(self->inner, Py_None, result);
+        PyErr_Fetch(&type, &value, &traceback);
+        if (PyContext_Exit(self->context) < 0)
+            PyErr_Clear();
+        PyErr_Restore(type, value, traceback);
+    }
+    PyErr_Fetch(&type, &value, &traceback);
+    left = PyObject_Vectorcall(core->leave_task, args, 2, NULL);
+    if (left == NULL)
+        PyErr_Clear();
+    Py_XDECREF(left);
+    PyErr_Restore(type, value, traceback);
+    return sent;
+}
+
+int
+carrier_run(Worker *worker, PyObject *coroutine, PyObject *owner, carrier_fn *fn)
+{
+    Carrier *self = carrier_take(worker);
+    PyObject *result;
+    PySendResult sent;
+    int rv = 0;
+
+    if (self == NULL) {
+        Py_DECREF(coroutine);
+        return -1;
+    }
+    self->inner = coroutine;
+    self->owner = Py_NewRef(owner);
+    self->fn = fn;
+    sent = step(self, &result);
+    if (sent == PYGEN_NEXT) {
+        rv = adopt(self, result);
+    } else {
+        if (sent == PYGEN_RETURN) {
+            finish(self, result, NULL);
+            Py_DECREF(result);
+        } else {
+            finish_with_error(self);
+        }
+        give_back(self);
+    }
+    Py_DECREF(self);
+    return rv;
+}
+
+/* ---- the type ---- */
+
+static int
+carrier_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Carrier *self = (Carrier *)op;
+
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT((PyObject *)self->worker);
+    Py_VISIT(self->task);
+    Py_VISIT(self->context);
+    Py_VISIT(self->snapshot);
+    Py_VISIT(self->idle);
+    Py_VISIT(self->inner);
+    Py_VISIT(self->pending);
+    Py_VISIT(self->owner);
+    return 0;
+}
+
+static int
+carrier_clear(PyObject *op)
+{
+    Carrier *self = (Carrier *)op;
+
+    Py_CLEAR(self->task);
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->snapshot);
+    Py_CLEAR(self->idle);
+    Py_CLEAR(self->inner);
+    Py_CLEAR(self->pending);
+    Py_CLEAR(self->owner);
+    return 0;
+}
+
+static void
+carrier_dealloc(PyObject *op)
+{
+    Carrier *self = (Carrier *)op;
+    PyTypeObject *type = Py_TYPE(op);
+
+    PyObject_GC_UnTrack(op);
+    (void)carrier_clear(op);
+    Py_CLEAR(self->worker); /* last: what was cleared may have used it */
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyObject *
+carrier_self(PyObject *op)
+{
+    return Py_NewRef(op);
+}
+
+static PyObject *
+carrier_get_inner(PyObject *op, void *Py_UNUSED(closure))
+{
+    PyObject *inner = ((Carrier *)op)->inner;
+
+    return Py_NewRef(inner != NULL ? inner : Py_None);
+}
+
+static PyObject *
+carrier_get_none(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
+{
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+carrier_get_false(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
+{
+    Py_RETURN_FALSE;
+}
+
+/* What asyncio looks at when it describes a task. */
+static PyGetSetDef carrier_getset[] = {
+    {"cr_await", carrier_get_inner, NULL, "the request's coroutine, or None", NULL},
+    {"cr_frame", carrier_get_none, NULL, "None: there is no Python frame", NULL},
+    {"cr_running", carrier_get_false, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef carrier_methods[] = {
+    {"send", carrier_send, METH_O, NULL},
+    {"throw", (PyCFunction)(void (*)(void))carrier_throw, METH_FASTCALL, NULL},
+    {"close", carrier_close, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot carrier_slots[] = {
+    {Py_tp_doc, "The coroutine of a task in which requests run, one after another."},
+    {Py_tp_traverse, carrier_traverse},
+    {Py_tp_clear, carrier_clear},
+    {Py_tp_dealloc, carrier_dealloc},
+    {Py_tp_iter, carrier_self},
+    {Py_tp_iternext, carrier_iternext},
+    {Py_tp_methods, carrier_methods},
+    {Py_tp_getset, carrier_getset},
+    {Py_am_await, carrier_self},
+    {Py_am_send, carrier_am_send},
+    {0, NULL},
+};
+
+PyType_Spec carrier_spec = {
+    .name = "fasterapi._core.Carrier",
+    .basicsize = sizeof(Carrier),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = carrier_slots,
+};

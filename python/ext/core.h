@@ -1,0 +1,139 @@
+/* What the types of the extension share. Includes nothing of the library but its public
+   headers: they must suffice. */
+#ifndef FA_EXT_CORE_H
+#define FA_EXT_CORE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <fasterapi.h>
+
+/* Strings that are looked up or compared all the time, made once. */
+#define CORE_STRINGS(X)                                                                  \
+    X(asgi)                                                                              \
+    X(body)                                                                              \
+    X(cancel)                                                                            \
+    X(client)                                                                            \
+    X(context)                                                                           \
+    X(create_future)                                                                     \
+    X(done)                                                                              \
+    X(headers)                                                                           \
+    X(http)                                                                              \
+    X(http_version)                                                                      \
+    X(info)                                                                              \
+    X(loop)                                                                              \
+    X(method)                                                                            \
+    X(more_body)                                                                         \
+    X(path)                                                                              \
+    X(query_string)                                                                      \
+    X(raw_path)                                                                          \
+    X(root_path)                                                                         \
+    X(scheme)                                                                            \
+    X(server)                                                                            \
+    X(set_result)                                                                        \
+    X(spec_version)                                                                      \
+    X(state)                                                                             \
+    X(status)                                                                            \
+    X(throw)                                                                             \
+    X(type)                                                                              \
+    X(version)                                                                           \
+    X(_asyncio_future_blocking)
+
+/* Text that is no identifier. */
+#define CORE_TEXTS(X)                                                                    \
+    X(http_request, "http.request")                                                      \
+    X(http_disconnect, "http.disconnect")                                                \
+    X(response_start, "http.response.start")                                             \
+    X(response_body, "http.response.body")                                               \
+    X(v1_0, "1.0")                                                                       \
+    X(v1_1, "1.1")
+
+/* Read-only after core_exec(). */
+typedef struct core_state {
+    PyTypeObject *worker_type, *cycle_type, *carrier_type, *operation_type;
+    PyObject *enter_task, *leave_task, *task_type; /* of asyncio */
+    PyObject *empty_bytes;
+#define X(name) PyObject *str_##name;
+    CORE_STRINGS(X)
+#undef X
+#define X(name, text) PyObject *text_##name;
+    CORE_TEXTS(X)
+#undef X
+    PyObject *methods[FA_QUERY + 1]; /* "GET", ... */
+    PyObject *field_names;           /* bytes: names of fields in lower case */
+} core_state;
+
+extern struct PyModuleDef core_module;
+
+static inline core_state *
+core_of_type(PyTypeObject *type)
+{
+    return (core_state *)PyType_GetModuleState(type);
+}
+
+/* ---- operation.c: what receive() and send() return ---- */
+
+typedef struct Operation Operation;
+
+/* Called when the future of a waiting operation is done: a new reference to the result,
+   or NULL with an exception. */
+typedef PyObject *operation_fn(PyObject *owner);
+
+/* An awaitable that is done: `value` is taken over (NULL: returns NULL). New reference.
+ */
+PyObject *operation_done(core_state *core, PyObject *value);
+
+/* An awaitable that waits for `future` (taken over), then gives what `fn` makes of
+   `owner` (borrowed; a reference is kept). */
+PyObject *operation_wait(core_state *core, PyObject *future, PyObject *owner,
+                         operation_fn *fn);
+
+/* ---- carrier.c: the tasks in which handlers run ---- */
+
+typedef struct Carrier Carrier;
+typedef struct Worker Worker;
+
+/* How a request's coroutine ended; `error` is the exception (borrowed) or NULL, `result`
+   what it returned (borrowed). */
+typedef void carrier_fn(PyObject *owner, PyObject *result, PyObject *error);
+
+/* Runs `coroutine` (taken over) as the current task, at once and as far as it goes; then
+   calls `fn`, now or when it has ended. Returns 0, or -1 with an exception when it could
+   not be begun. */
+int carrier_run(Worker *worker, PyObject *coroutine, PyObject *owner, carrier_fn *fn);
+
+/* ---- cycle.c: one request ---- */
+
+/* An fa_handler; `user_data` is the Worker. */
+int cycle_on_request(fa_request *req, void *user_data);
+
+/* ---- scope.c ---- */
+
+/* The ASGI scope of an HTTP request. New reference or NULL. */
+PyObject *scope_of_request(Worker *worker, fa_request *req);
+
+/* ---- worker.c ---- */
+
+struct Worker {
+    PyObject_HEAD core_state *core; /* borrowed: lives as long as the type */
+    fa_app *app;
+    fa_worker *worker; /* NULL after close() */
+    PyObject *asgi;    /* the application */
+    PyObject *loop;
+    PyObject *context;   /* of which each carrier gets a copy */
+    PyObject *carriers;  /* list: those that wait for work */
+    PyObject *on_error;  /* called with (message, exception or None) */
+    PyObject *on_access; /* called with (scope, status), or NULL */
+    PyObject *state;     /* of lifespan, copied for each request */
+    PyObject *root_path;
+    PyObject *root_path_bytes;
+    PyObject *asgi_version;
+    fa_log_options log;
+};
+
+/* Logs through the Python side; an exception raised there is written as unraisable. */
+void worker_report(Worker *worker, const char *message, PyObject *error);
+
+extern PyType_Spec operation_spec, carrier_spec, cycle_spec, worker_spec;
+
+#endif

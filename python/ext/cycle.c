@@ -1,0 +1,257 @@
+/* One request from its beginning to its end. */
+#include "cycle.h"
+
+void
+cycle_resolve(Worker *worker, PyObject *future)
+{
+    core_state *core = worker->core;
+    PyObject *done = PyObject_CallMethodNoArgs(future, core->str_done), *res = NULL;
+
+    if (done == Py_False)
+        res = PyObject_CallMethodOneArg(future, core->str_set_result, Py_None);
+    if (PyErr_Occurred())
+        PyErr_WriteUnraisable(future);
+    Py_XDECREF(done);
+    Py_XDECREF(res);
+}
+
+PyObject *
+cycle_future(Cycle *self)
+{
+    return PyObject_CallMethodNoArgs(self->worker->loop,
+                                     self->worker->core->str_create_future);
+}
+
+static void
+on_drain(fa_request *Py_UNUSED(req), void *user_data)
+{
+    cycle_wake_sender(user_data);
+}
+
+/* The last that the server has to say: it may be the client that is gone. */
+static void
+on_finish(fa_request *Py_UNUSED(req), int error, void *user_data)
+{
+    Cycle *self = user_data;
+
+    self->req = NULL;
+    if (error != 0 && !self->complete)
+        self->disconnected = true;
+    if (self->deferred != NULL) {
+        fa_deferred_release(self->deferred);
+        self->deferred = NULL;
+    }
+    cycle_wake_receivers(self);
+    cycle_wake_sender(self);
+    Py_DECREF((PyObject *)self); /* the server's */
+}
+
+/* ---- the end ---- */
+
+static void
+send_500(Cycle *self)
+{
+    static const char text[] = "Internal Server Error";
+    static const fa_field fields[] = {
+        {{"content-type", 12}, {"text/plain; charset=utf-8", 25}},
+        {{"content-length", 14}, {"21", 2}},
+        {{"connection", 10}, {"close", 5}},
+    };
+    PyObject *status;
+
+    if (self->req == NULL || self->started)
+        return;
+    self->started = true;
+    status = PyLong_FromLong(500);
+    if (status != NULL)
+        cycle_log_access(self, status);
+    Py_XDECREF(status);
+    if (fa_response_start_fields(self->req, 500, fields, 3) == 0 && self->req != NULL &&
+        fa_response_write(self->req, (fa_slice){text, sizeof(text) - 1}) >= FA_ERR_FULL &&
+        self->req != NULL) {
+        self->complete = true;
+        (void)fa_response_end(self->req);
+    }
+}
+
+/* The application has returned, or raised. */
+static void
+on_done(PyObject *owner, PyObject *result, PyObject *error)
+{
+    Cycle *self = (Cycle *)owner;
+    Worker *worker = self->worker;
+
+    if (error != NULL) {
+        worker_report(worker, "Exception in ASGI application\n", error);
+        if (self->started && self->req != NULL && !self->complete)
+            fa_response_abort(self->req);
+        send_500(self);
+    } else if (result != NULL && result != Py_None) {
+        worker_report(worker, "ASGI callable should return None, but returned a value.",
+                      NULL);
+        if (self->req != NULL)
+            fa_response_abort(self->req);
+    } else if (!self->started && !self->disconnected) {
+        worker_report(worker, "ASGI callable returned without starting response.", NULL);
+        send_500(self);
+    } else if (!self->complete && !self->disconnected) {
+        worker_report(worker, "ASGI callable returned without completing response.",
+                      NULL);
+        if (self->req != NULL)
+            fa_response_abort(self->req);
+    }
+}
+
+/* ---- the beginning ---- */
+
+static Cycle *
+cycle_new(Worker *worker, fa_request *req)
+{
+    PyTypeObject *type = worker->core->cycle_type;
+    Cycle *self = (Cycle *)type->tp_alloc(type, 0);
+    fa_slice body;
+
+    if (self == NULL)
+        return NULL;
+    self->worker = (Worker *)Py_NewRef((PyObject *)worker);
+    self->scope = scope_of_request(worker, req);
+    self->more_body = !fa_request_body_whole(req);
+    body = fa_request_body(req);
+    if (body.len > 0) {
+        self->body = PyBytes_FromStringAndSize(body.p, (Py_ssize_t)body.len);
+        if (self->body == NULL)
+            Py_CLEAR(self->scope);
+    }
+    if (self->scope == NULL)
+        Py_CLEAR(self);
+    return self;
+}
+
+/* app(scope, receive, send) and the iterator that drives what it returns. */
+static PyObject *
+call_application(Cycle *self)
+{
+    PyObject *receive = PyObject_GetAttrString((PyObject *)self, "receive");
+    PyObject *send = PyObject_GetAttrString((PyObject *)self, "send");
+    PyObject *coroutine = NULL, *iterator;
+
+    if (receive != NULL && send != NULL) {
+        PyObject *args[4] = {NULL, self->scope, receive, send};
+
+        coroutine = PyObject_Vectorcall(self->worker->asgi, args + 1,
+                                        3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    }
+    Py_XDECREF(receive);
+    Py_XDECREF(send);
+    if (coroutine == NULL || PyCoro_CheckExact(coroutine))
+        return coroutine;
+    iterator = PyObject_CallMethod(coroutine, "__await__", NULL);
+    Py_DECREF(coroutine);
+    return iterator;
+}
+
+static void
+report_current(Cycle *self)
+{
+    PyObject *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL)
+        (void)PyException_SetTraceback(value, traceback);
+    on_done((PyObject *)self, NULL, value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+int
+cycle_on_request(fa_request *req, void *user_data)
+{
+    Worker *worker = user_data;
+    Cycle *self = cycle_new(worker, req);
+    PyObject *coroutine;
+
+    if (self == NULL) {
+        PyErr_WriteUnraisable((PyObject *)worker);
+        return FA_ERR_NOMEM;
+    }
+    self->req = req;
+    Py_INCREF((PyObject *)self); /* the server's, until on_finish */
+    fa_request_on_finish(req, on_finish, self);
+    fa_response_on_drain(req, on_drain, self);
+    coroutine = call_application(self);
+    if (coroutine == NULL ||
+        carrier_run(worker, coroutine, (PyObject *)self, on_done) < 0)
+        report_current(self);
+    if (!self->complete && self->req != NULL && !self->disconnected)
+        self->deferred = fa_request_defer(req);
+    Py_DECREF((PyObject *)self);
+    return 0;
+}
+
+/* ---- the type ---- */
+
+static int
+cycle_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Cycle *self = (Cycle *)op;
+
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT((PyObject *)self->worker);
+    Py_VISIT(self->scope);
+    Py_VISIT(self->body);
+    Py_VISIT(self->receivers);
+    Py_VISIT(self->drain);
+    return 0;
+}
+
+static int
+cycle_clear(PyObject *op)
+{
+    Cycle *self = (Cycle *)op;
+
+    Py_CLEAR(self->scope);
+    Py_CLEAR(self->body);
+    Py_CLEAR(self->receivers);
+    Py_CLEAR(self->drain);
+    return 0;
+}
+
+static void
+cycle_dealloc(PyObject *op)
+{
+    Cycle *self = (Cycle *)op;
+    PyTypeObject *type = Py_TYPE(op);
+
+    PyObject_GC_UnTrack(op);
+    (void)cycle_clear(op);
+    if (self->deferred != NULL)
+        fa_deferred_release(self->deferred);
+    Py_CLEAR(self->worker);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyMethodDef cycle_methods[] = {
+    {"receive", cycle_receive, METH_NOARGS, NULL},
+    {"send", cycle_send, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot cycle_slots[] = {
+    {Py_tp_doc, "One HTTP request and its answer."},
+    {Py_tp_traverse, cycle_traverse},
+    {Py_tp_clear, cycle_clear},
+    {Py_tp_dealloc, cycle_dealloc},
+    {Py_tp_methods, cycle_methods},
+    {0, NULL},
+};
+
+PyType_Spec cycle_spec = {
+    .name = "fasterapi._core.Cycle",
+    .basicsize = sizeof(Cycle),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = cycle_slots,
+};

@@ -1,0 +1,44 @@
+/* One request: what cycle.c, receive.c and send.c share. The rules and texts are those of
+   uvicorn's RequestResponseCycle. */
+#ifndef FA_EXT_CYCLE_H
+#define FA_EXT_CYCLE_H
+
+#include "core.h"
+
+typedef struct Cycle {
+    PyObject_HEAD Worker *worker;
+    PyObject *scope;
+    fa_request *req;       /* borrowed; NULL once the server has done with it */
+    fa_deferred *deferred; /* held while the answer comes later than the handler */
+    PyObject *body;        /* bytes received and not yet handed out, or NULL */
+    PyObject *receivers;   /* list of futures, or NULL */
+    PyObject *drain;       /* a future: somebody waits for the output to drain */
+    bool reading;          /* the body comes piece by piece */
+    bool more_body;        /* what is handed out next is not the last */
+    bool handed_out;       /* the last piece of the body was */
+    bool started, complete, disconnected;
+    bool full; /* the output is */
+} Cycle;
+
+/* Wakes whoever waits for `future`, if it is not done. */
+void cycle_resolve(Worker *worker, PyObject *future);
+
+/* A new future of the loop, or NULL. */
+PyObject *cycle_future(Cycle *self);
+
+/* ---- receive.c ---- */
+
+/* receive(), METH_NOARGS. */
+PyObject *cycle_receive(PyObject *op, PyObject *ignored);
+void cycle_wake_receivers(Cycle *self);
+
+/* ---- send.c ---- */
+
+/* send(message), METH_O. */
+PyObject *cycle_send(PyObject *op, PyObject *message);
+void cycle_wake_sender(Cycle *self);
+
+/* Tells the access log; never fails. */
+void cycle_log_access(Cycle *self, PyObject *status);
+
+#endif

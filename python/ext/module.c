@@ -1,0 +1,136 @@
+#include "core.h"
+
+static int
+add_type(PyObject *mod, PyTypeObject **out, PyType_Spec *spec, bool is_public)
+{
+    *out = (PyTypeObject *)PyType_FromModuleAndSpec(mod, spec, NULL);
+    if (*out == NULL)
+        return -1;
+    return is_public ? PyModule_AddType(mod, *out) : 0;
+}
+
+static int
+intern_all(core_state *core)
+{
+#define X(name)                                                                          \
+    core->str_##name = PyUnicode_InternFromString(#name);                                \
+    if (core->str_##name == NULL)                                                        \
+        return -1;
+    CORE_STRINGS(X)
+#undef X
+#define X(name, text)                                                                    \
+    core->text_##name = PyUnicode_InternFromString(text);                                \
+    if (core->text_##name == NULL)                                                       \
+        return -1;
+    CORE_TEXTS(X)
+#undef X
+    for (int i = FA_GET; i <= FA_QUERY; ++i) {
+        core->methods[i] = PyUnicode_InternFromString(fa_method_name((fa_method)i).p);
+        if (core->methods[i] == NULL)
+            return -1;
+    }
+    core->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
+    core->field_names = PyDict_New();
+    return core->empty_bytes != NULL && core->field_names != NULL ? 0 : -1;
+}
+
+static int
+take_from_asyncio(core_state *core)
+{
+    PyObject *tasks = PyImport_ImportModule("asyncio.tasks");
+
+    if (tasks == NULL)
+        return -1;
+    core->enter_task = PyObject_GetAttrString(tasks, "_enter_task");
+    core->leave_task = PyObject_GetAttrString(tasks, "_leave_task");
+    core->task_type = PyObject_GetAttrString(tasks, "Task");
+    Py_DECREF(tasks);
+    return core->enter_task != NULL && core->leave_task != NULL && core->task_type != NULL
+               ? 0
+               : -1;
+}
+
+static int
+core_exec(PyObject *mod)
+{
+    core_state *core = PyModule_GetState(mod);
+
+    if (intern_all(core) < 0 || take_from_asyncio(core) < 0 ||
+        add_type(mod, &core->operation_type, &operation_spec, false) < 0 ||
+        add_type(mod, &core->carrier_type, &carrier_spec, false) < 0 ||
+        add_type(mod, &core->cycle_type, &cycle_spec, false) < 0 ||
+        add_type(mod, &core->worker_type, &worker_spec, true) < 0)
+        return -1;
+    return 0;
+}
+
+static int
+core_traverse(PyObject *mod, visitproc visit, void *arg)
+{
+    core_state *core = PyModule_GetState(mod);
+
+    Py_VISIT(core->worker_type);
+    Py_VISIT(core->cycle_type);
+    Py_VISIT(core->carrier_type);
+    Py_VISIT(core->operation_type);
+    Py_VISIT(core->enter_task);
+    Py_VISIT(core->leave_task);
+    Py_VISIT(core->task_type);
+    Py_VISIT(core->field_names);
+    return 0;
+}
+
+static int
+core_clear(PyObject *mod)
+{
+    core_state *core = PyModule_GetState(mod);
+
+    Py_CLEAR(core->worker_type);
+    Py_CLEAR(core->cycle_type);
+    Py_CLEAR(core->carrier_type);
+    Py_CLEAR(core->operation_type);
+    Py_CLEAR(core->enter_task);
+    Py_CLEAR(core->leave_task);
+    Py_CLEAR(core->task_type);
+    Py_CLEAR(core->field_names);
+    Py_CLEAR(core->empty_bytes);
+#define X(name) Py_CLEAR(core->str_##name);
+    CORE_STRINGS(X)
+#undef X
+#define X(name, text) Py_CLEAR(core->text_##name);
+    CORE_TEXTS(X)
+#undef X
+    for (int i = FA_GET; i <= FA_QUERY; ++i)
+        Py_CLEAR(core->methods[i]);
+    return 0;
+}
+
+static void
+core_free(void *mod)
+{
+    (void)core_clear(mod);
+}
+
+static PyModuleDef_Slot core_slots[] = {
+    {Py_mod_exec, core_exec},
+    {0, NULL},
+};
+
+struct PyModuleDef core_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "fasterapi._core",
+    .m_doc = "The native server for Python applications.",
+    .m_size = sizeof(core_state),
+    .m_slots = core_slots,
+    .m_traverse = core_traverse,
+    .m_clear = core_clear,
+    .m_free = core_free,
+};
+
+PyMODINIT_FUNC PyInit__core(void);
+
+PyMODINIT_FUNC
+PyInit__core(void)
+{
+    return PyModuleDef_Init(&core_module);
+}

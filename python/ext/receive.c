@@ -1,0 +1,104 @@
+/* receive(): the body as it comes, then the disconnect. */
+#include "cycle.h"
+
+void
+cycle_wake_receivers(Cycle *self)
+{
+    PyObject *receivers = self->receivers;
+
+    self->receivers = NULL; /* waking may bring new ones */
+    for (Py_ssize_t i = 0; receivers != NULL && i < PyList_GET_SIZE(receivers); ++i)
+        cycle_resolve(self->worker, PyList_GET_ITEM(receivers, i));
+    Py_XDECREF(receivers);
+}
+
+static void
+on_body(fa_request *Py_UNUSED(req), fa_slice data, int error, void *user_data)
+{
+    Cycle *self = user_data;
+    PyObject *piece;
+
+    if (error != 0) {
+        self->disconnected = true;
+    } else if (data.len == 0) {
+        self->more_body = false;
+    } else {
+        piece = PyBytes_FromStringAndSize(data.p, (Py_ssize_t)data.len);
+        if (piece != NULL && self->body != NULL)
+            PyBytes_ConcatAndDel(&self->body, piece);
+        else
+            self->body = piece;
+        if (self->body == NULL) {
+            PyErr_WriteUnraisable((PyObject *)self);
+            self->disconnected = true;
+        } else if (PyBytes_GET_SIZE(self->body) >= 65536) {
+            fa_request_pause(self->req);
+        }
+    }
+    cycle_wake_receivers(self);
+}
+
+static PyObject *
+message_of_body(Cycle *self)
+{
+    core_state *core = self->worker->core;
+    PyObject *message = PyDict_New();
+    PyObject *body = self->body != NULL ? self->body : Py_NewRef(core->empty_bytes);
+
+    self->body = NULL;
+    if (message != NULL &&
+        (PyDict_SetItem(message, core->str_type, core->text_http_request) < 0 ||
+         PyDict_SetItem(message, core->str_body, body) < 0 ||
+         PyDict_SetItem(message, core->str_more_body,
+                        self->more_body ? Py_True : Py_False) < 0))
+        Py_CLEAR(message);
+    Py_DECREF(body);
+    self->handed_out = !self->more_body;
+    if (self->more_body && self->req != NULL)
+        fa_request_resume(self->req);
+    return message;
+}
+
+/* The next message, whatever has happened meanwhile. */
+static PyObject *
+next_message(PyObject *op)
+{
+    Cycle *self = (Cycle *)op;
+    core_state *core = self->worker->core;
+    PyObject *message;
+
+    if (!self->disconnected && !self->complete)
+        return message_of_body(self);
+    message = PyDict_New();
+    if (message != NULL &&
+        PyDict_SetItem(message, core->str_type, core->text_http_disconnect) < 0)
+        Py_CLEAR(message);
+    return message;
+}
+
+PyObject *
+cycle_receive(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    Cycle *self = (Cycle *)op;
+    core_state *core = self->worker->core;
+    PyObject *future;
+
+    if (self->more_body && !self->reading && self->req != NULL) {
+        self->reading = true;
+        (void)fa_request_read(self->req, on_body, self);
+    }
+    if (self->disconnected || self->complete || self->body != NULL ||
+        (!self->more_body && !self->handed_out))
+        return operation_done(core, next_message(op));
+    if (self->receivers == NULL) {
+        self->receivers = PyList_New(0);
+        if (self->receivers == NULL)
+            return NULL;
+    }
+    future = cycle_future(self);
+    if (future == NULL || PyList_Append(self->receivers, future) < 0) {
+        Py_XDECREF(future);
+        return NULL;
+    }
+    return operation_wait(core, future, op, next_message);
+}

@@ -1,0 +1,244 @@
+/* send(): messages become the answer. */
+#include "cycle.h"
+
+void
+cycle_wake_sender(Cycle *self)
+{
+    PyObject *drain = self->drain;
+
+    self->full = false;
+    self->drain = NULL;
+    if (drain != NULL) {
+        cycle_resolve(self->worker, drain);
+        Py_DECREF(drain);
+    }
+}
+
+void
+cycle_log_access(Cycle *self, PyObject *status)
+{
+    PyObject *args[3] = {self->scope, status, NULL}, *logged;
+
+    if (self->worker->on_access == NULL)
+        return;
+    logged = PyObject_Vectorcall(self->worker->on_access, args, 2, NULL);
+    if (logged == NULL)
+        PyErr_WriteUnraisable(self->worker->on_access);
+    Py_XDECREF(logged);
+}
+
+/* Borrowed; NULL with an exception if it is missing. */
+static PyObject *
+item(PyObject *message, PyObject *key)
+{
+    PyObject *value = PyDict_GetItemWithError(message, key);
+
+    if (value == NULL && !PyErr_Occurred())
+        PyErr_SetObject(PyExc_KeyError, key);
+    return value;
+}
+
+static int
+raise_for(int rv)
+{
+    switch (rv) {
+    case FA_ERR_FIELD_NAME:
+        PyErr_SetString(PyExc_RuntimeError, "Invalid HTTP header name.");
+        break;
+    case FA_ERR_FIELD_VALUE:
+        PyErr_SetString(PyExc_RuntimeError, "Invalid HTTP header value.");
+        break;
+    case FA_ERR_NOMEM: PyErr_NoMemory(); break;
+    default: PyErr_SetString(PyExc_RuntimeError, fa_strerror(rv));
+    }
+    return -1;
+}
+
+/* The pair of bytes that a header is. */
+static int
+field_of(fa_field *field, PyObject *pair)
+{
+    PyObject *name, *value;
+
+    if (!PyTuple_Check(pair) && !PyList_Check(pair)) {
+        PyErr_SetString(PyExc_TypeError, "a header is a pair of bytes");
+        return -1;
+    }
+    if (PySequence_Fast_GET_SIZE(pair) != 2) {
+        PyErr_SetString(PyExc_ValueError, "a header is a pair of bytes");
+        return -1;
+    }
+    name = PySequence_Fast_GET_ITEM(pair, 0);
+    value = PySequence_Fast_GET_ITEM(pair, 1);
+    if (!PyBytes_Check(name) || !PyBytes_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "header names and values are bytes");
+        return -1;
+    }
+    field->name = (fa_slice){PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name)};
+    field->value = (fa_slice){PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value)};
+    return 0;
+}
+
+static int
+start_answer(Cycle *self, int status, PyObject *headers)
+{
+    enum { FEW = 32 };
+    fa_field few[FEW], *fields = few;
+    PyObject *list = PySequence_Fast(headers, "headers must be iterable");
+    Py_ssize_t n = list != NULL ? PySequence_Fast_GET_SIZE(list) : 0;
+    int rv = list != NULL ? 0 : -1;
+
+    if (rv == 0 && n > FEW) {
+        fields = PyMem_New(fa_field, (size_t)n);
+        if (fields == NULL) {
+            PyErr_NoMemory();
+            rv = -1;
+        }
+    }
+    for (Py_ssize_t i = 0; rv == 0 && i < n; ++i)
+        rv = field_of(&fields[i], PySequence_Fast_GET_ITEM(list, i));
+    if (rv == 0) {
+        rv = fa_response_start_fields(self->req, status, fields, (size_t)n);
+        if (rv == FA_ERR_CLOSED)
+            rv = 0; /* on_finish has told */
+        else if (rv != 0)
+            rv = raise_for(rv);
+    }
+    if (fields != few)
+        PyMem_Free(fields);
+    Py_XDECREF(list);
+    return rv;
+}
+
+static int
+send_start(Cycle *self, PyObject *message)
+{
+    core_state *core = self->worker->core;
+    PyObject *status = item(message, core->str_status), *headers, *made = NULL;
+    long code = status != NULL ? PyLong_AsLong(status) : -1;
+    int rv;
+
+    if (code == -1 && PyErr_Occurred())
+        return -1;
+    headers = PyDict_GetItemWithError(message, core->str_headers);
+    if (headers == NULL) {
+        if (PyErr_Occurred() || (made = PyTuple_New(0)) == NULL)
+            return -1;
+        headers = made;
+    }
+    self->started = true;
+    cycle_log_access(self, status);
+    rv = self->req != NULL ? start_answer(self, (int)code, headers) : 0;
+    Py_XDECREF(made);
+    return rv;
+}
+
+static int
+write_body(Cycle *self, PyObject *body)
+{
+    Py_buffer view;
+    int rv;
+
+    if (PyObject_GetBuffer(body, &view, PyBUF_SIMPLE) < 0)
+        return -1;
+    rv = fa_response_write(self->req, (fa_slice){view.buf, (size_t)view.len});
+    PyBuffer_Release(&view);
+    if (rv == FA_ERR_FULL) {
+        self->full = true;
+        return 0;
+    }
+    if (rv == FA_ERR_INVALID) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "Response content longer than Content-Length");
+        return -1;
+    }
+    return rv == 0 || rv == FA_ERR_CLOSED ? 0 : raise_for(rv);
+}
+
+static int
+send_body(Cycle *self, PyObject *message)
+{
+    core_state *core = self->worker->core;
+    PyObject *body = PyDict_GetItemWithError(message, core->str_body), *more;
+    int is_more, rv;
+
+    if (body == NULL && PyErr_Occurred())
+        return -1;
+    more = PyDict_GetItemWithError(message, core->str_more_body);
+    is_more = more != NULL ? PyObject_IsTrue(more) : 0;
+    if (is_more < 0 || PyErr_Occurred())
+        return -1;
+    if (body != NULL && self->req != NULL && write_body(self, body) < 0)
+        return -1;
+    if (is_more)
+        return 0;
+    if (self->req != NULL) {
+        self->complete = true; /* before the server says that it has finished */
+        rv = fa_response_end(self->req);
+        if (rv == FA_ERR_INVALID) {
+            self->complete = false;
+            PyErr_SetString(PyExc_RuntimeError,
+                            "Response content shorter than Content-Length");
+            return -1;
+        }
+    }
+    cycle_wake_receivers(self);
+    return 0;
+}
+
+static int
+send_message(Cycle *self, PyObject *message)
+{
+    core_state *core = self->worker->core;
+    PyObject *type = item(message, core->str_type), *expected;
+    int same;
+
+    if (type == NULL)
+        return -1;
+    if (self->disconnected)
+        return 0;
+    if (self->complete) {
+        PyErr_Format(
+            PyExc_RuntimeError,
+            "Unexpected ASGI message '%S' sent, after response already completed.", type);
+        return -1;
+    }
+    expected = self->started ? core->text_response_body : core->text_response_start;
+    same = type == expected ? 1 : PyObject_RichCompareBool(type, expected, Py_EQ);
+    if (same < 0)
+        return -1;
+    if (!same) {
+        PyErr_Format(PyExc_RuntimeError, "Expected ASGI message '%U', but got '%S'.",
+                     expected, type);
+        return -1;
+    }
+    return self->started ? send_body(self, message) : send_start(self, message);
+}
+
+static PyObject *
+sent(PyObject *Py_UNUSED(op))
+{
+    Py_RETURN_NONE;
+}
+
+PyObject *
+cycle_send(PyObject *op, PyObject *message)
+{
+    Cycle *self = (Cycle *)op;
+    core_state *core = self->worker->core;
+
+    if (!PyDict_Check(message)) {
+        PyErr_SetString(PyExc_TypeError, "an ASGI message is a dict");
+        return NULL;
+    }
+    if (send_message(self, message) < 0)
+        return NULL;
+    if (!self->full || self->complete || self->req == NULL)
+        return operation_done(core, Py_NewRef(Py_None));
+    if (self->drain == NULL) {
+        self->drain = cycle_future(self);
+        if (self->drain == NULL)
+            return NULL;
+    }
+    return operation_wait(core, Py_NewRef(self->drain), op, sent);
+}

@@ -1,0 +1,295 @@
+/* A worker of the server in a running asyncio loop, as Python sees it. */
+#include "core.h"
+
+void
+worker_report(Worker *worker, const char *message, PyObject *error)
+{
+    PyObject *res = PyObject_CallFunction(worker->on_error, "sO", message,
+                                          error != NULL ? error : Py_None);
+
+    if (res == NULL)
+        PyErr_WriteUnraisable(worker->on_error);
+    Py_XDECREF(res);
+}
+
+static int
+raise_fa(int rv)
+{
+    if (rv == FA_ERR_NOMEM)
+        PyErr_NoMemory();
+    else if (rv == FA_ERR_SYSTEM)
+        PyErr_SetFromErrno(PyExc_OSError);
+    else
+        PyErr_SetString(PyExc_ValueError, fa_strerror(rv));
+    return -1;
+}
+
+static int
+make_worker(Worker *self, const char *server_header, int date_header,
+            unsigned idle_timeout_ms)
+{
+    const fa_route all = {
+        .handler = cycle_on_request,
+        .user_data = self,
+        .stream_body = true,
+        .whole_if_there = true,
+    };
+    fa_server_options options;
+    int rv;
+
+    fa_server_options_init(&options);
+    options.server_header = fa_slice_of(server_header);
+    options.date_header = date_header != 0;
+    options.keep_alive_1_0 = false;            /* as uvicorn */
+    options.limits.max_body_bytes = INT64_MAX; /* the application's business */
+    options.limits.idle_timeout_ms = idle_timeout_ms;
+    self->app = fa_app_new(NULL);
+    if (self->app == NULL)
+        return raise_fa(FA_ERR_NOMEM);
+    rv = fa_app_fallback(self->app, &all);
+    if (rv == 0)
+        rv = fa_worker_new(&self->worker, self->app, &options);
+    return rv == 0 ? 0 : raise_fa(rv);
+}
+
+static int
+worker_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"app",           "loop",        "on_error",
+                            "on_access",     "state",       "root_path",
+                            "server_header", "date_header", "idle_timeout_ms",
+                            "asgi_version",  NULL};
+    Worker *self = (Worker *)op;
+    PyObject *asgi, *loop, *on_error, *on_access, *state, *root_path, *version;
+    const char *server_header;
+    int date_header;
+    unsigned idle_timeout_ms;
+
+    if (self->worker != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "already initialised");
+        return -1;
+    }
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOO!UspIU", names, &asgi, &loop,
+                                     &on_error, &on_access, &PyDict_Type, &state,
+                                     &root_path, &server_header, &date_header,
+                                     &idle_timeout_ms, &version))
+        return -1;
+    self->core = core_of_type(Py_TYPE(op));
+    self->asgi = Py_NewRef(asgi);
+    self->loop = Py_NewRef(loop);
+    self->on_error = Py_NewRef(on_error);
+    self->on_access = on_access != Py_None ? Py_NewRef(on_access) : NULL;
+    self->state = Py_NewRef(state);
+    self->root_path = Py_NewRef(root_path);
+    self->asgi_version = Py_NewRef(version);
+    self->root_path_bytes = PyUnicode_AsASCIIString(root_path);
+    self->context = PyContext_CopyCurrent();
+    self->carriers = PyList_New(0);
+    if (self->root_path_bytes == NULL || self->context == NULL || self->carriers == NULL)
+        return -1;
+    return make_worker(self, server_header, date_header, idle_timeout_ms);
+}
+
+/* The worker, or NULL with an exception after close(). */
+static fa_worker *
+opened(PyObject *op)
+{
+    fa_worker *worker = ((Worker *)op)->worker;
+
+    if (worker == NULL)
+        PyErr_SetString(PyExc_ValueError, "the worker is closed");
+    return worker;
+}
+
+static PyObject *
+worker_listen(PyObject *op, PyObject *arg)
+{
+    fa_worker *worker = opened(op);
+    int fd = worker != NULL ? PyObject_AsFileDescriptor(arg) : -1, rv;
+
+    if (fd < 0)
+        return NULL;
+    rv = fa_worker_listen_fd(worker, fd);
+    if (rv != 0 && raise_fa(rv) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+worker_adopt(PyObject *op, PyObject *arg)
+{
+    fa_worker *worker = opened(op);
+    int fd = worker != NULL ? PyObject_AsFileDescriptor(arg) : -1, rv;
+
+    if (fd < 0)
+        return NULL;
+    rv = fa_worker_adopt(worker, fd);
+    if (rv != 0 && raise_fa(rv) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+worker_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    fa_worker *worker = opened(op);
+
+    return worker != NULL ? PyLong_FromLong(fa_worker_fd(worker)) : NULL;
+}
+
+static PyObject *
+worker_poll(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    enum { ROUNDS = 4 };
+    fa_worker *worker = opened(op);
+    int rv;
+
+    if (worker == NULL)
+        return NULL;
+    rv = fa_worker_poll(worker, 0, ROUNDS);
+    if (rv < 0 && raise_fa(rv) < 0)
+        return NULL;
+    return PyBool_FromLong(rv);
+}
+
+static PyObject *
+worker_drain(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    fa_worker *worker = opened(op);
+
+    if (worker == NULL)
+        return NULL;
+    fa_worker_drain(worker);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+worker_close(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    Worker *self = (Worker *)op;
+    fa_worker *worker = self->worker;
+
+    self->worker = NULL;
+    fa_worker_del(worker);
+    Py_CLEAR(self->carriers);
+    self->carriers = PyList_New(0);
+    if (self->carriers == NULL)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+worker_connections(PyObject *op, void *Py_UNUSED(closure))
+{
+    fa_worker *worker = ((Worker *)op)->worker;
+
+    return PyLong_FromSize_t(worker != NULL ? fa_worker_connections(worker) : 0);
+}
+
+static PyObject *
+worker_counters(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    fa_worker *worker = opened(op);
+    fa_counters c;
+
+    if (worker == NULL)
+        return NULL;
+    fa_worker_counters(worker, &c);
+    return Py_BuildValue(
+        "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}", "connections",
+        (unsigned long long)c.connections, "connections_open",
+        (unsigned long long)c.connections_open, "connections_shed",
+        (unsigned long long)c.connections_shed, "requests",
+        (unsigned long long)c.requests, "active", (unsigned long long)c.active,
+        "malformed", (unsigned long long)c.malformed, "bytes_in",
+        (unsigned long long)c.bytes_in, "bytes_out", (unsigned long long)c.bytes_out);
+}
+
+static int
+worker_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Worker *self = (Worker *)op;
+
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->asgi);
+    Py_VISIT(self->loop);
+    Py_VISIT(self->context);
+    Py_VISIT(self->carriers);
+    Py_VISIT(self->on_error);
+    Py_VISIT(self->on_access);
+    Py_VISIT(self->state);
+    Py_VISIT(self->root_path);
+    Py_VISIT(self->root_path_bytes);
+    Py_VISIT(self->asgi_version);
+    return 0;
+}
+
+static int
+worker_clear(PyObject *op)
+{
+    Worker *self = (Worker *)op;
+
+    Py_CLEAR(self->asgi);
+    Py_CLEAR(self->loop);
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->carriers);
+    Py_CLEAR(self->on_error);
+    Py_CLEAR(self->on_access);
+    Py_CLEAR(self->state);
+    Py_CLEAR(self->root_path);
+    Py_CLEAR(self->root_path_bytes);
+    Py_CLEAR(self->asgi_version);
+    return 0;
+}
+
+static void
+worker_dealloc(PyObject *op)
+{
+    Worker *self = (Worker *)op;
+    PyTypeObject *type = Py_TYPE(op);
+
+    PyObject_GC_UnTrack(op);
+    fa_worker_del(self->worker);
+    fa_app_del(self->app);
+    (void)worker_clear(op);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyMethodDef worker_methods[] = {
+    {"listen", worker_listen, METH_O, PyDoc_STR("Accepts from a listening socket.")},
+    {"adopt", worker_adopt, METH_O,
+     PyDoc_STR("Serves a connected socket, whose descriptor is taken over.")},
+    {"fileno", worker_fileno, METH_NOARGS,
+     PyDoc_STR("Readable when poll() has something to do.")},
+    {"poll", worker_poll, METH_NOARGS, PyDoc_STR("Does what is due, without waiting.")},
+    {"drain", worker_drain, METH_NOARGS,
+     PyDoc_STR("Accepts no more; connections close as they fall idle.")},
+    {"close", worker_close, METH_NOARGS, PyDoc_STR("Breaks off what is left.")},
+    {"counters", worker_counters, METH_NOARGS, PyDoc_STR("Totals since the start.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef worker_getset[] = {
+    {"connections", worker_connections, NULL, PyDoc_STR("Connections open."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot worker_slots[] = {
+    {Py_tp_doc, "The native server, in a running asyncio loop."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, worker_init},
+    {Py_tp_traverse, worker_traverse},
+    {Py_tp_clear, worker_clear},
+    {Py_tp_dealloc, worker_dealloc},
+    {Py_tp_methods, worker_methods},
+    {Py_tp_getset, worker_getset},
+    {0, NULL},
+};
+
+PyType_Spec worker_spec = {
+    .name = "fasterapi._core.Worker",
+    .basicsize = sizeof(Worker),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = worker_slots,
+};
