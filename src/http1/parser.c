@@ -86,8 +86,8 @@ static ptrdiff_t parse_version(fa__request_head *head, const char *p, size_t len
     return sizeof(form) - 1;
 }
 
-/* Behind the path and the query, at the '#': what other recipients of a fragment read
-   away too (RFC 9110, 7.1 has none in a target). Returns how many bytes it has. */
+/* From a '#' on. No form of target has a fragment (RFC 9112, 3.2), for it is not for the
+   server (RFC 9110, 7.1); most recipients of one drop it. */
 static size_t fragment_len(const fa__http1_scan *scan, const char *p, size_t len)
 {
     size_t n = 0;

@@ -13,7 +13,9 @@ REJECTED, INCOMPLETE, ACCEPTED = "rejected", "incomplete", "accepted"
 
 @dataclasses.dataclass
 class Reading:
-    """`verdict` is all there is of a request that was not accepted; `error` tells why."""
+    """`verdict` is all there is of a request that was not accepted; `error` tells why.
+
+    `url` is path and query (None: no '?'), of ours and of llhttp's only."""
 
     verdict: str
     error: str = ""
@@ -22,6 +24,7 @@ class Reading:
     version: str = ""
     fields: list[tuple[bytes, bytes]] = dataclasses.field(default_factory=list)
     body: bytes = b""
+    url: tuple[bytes, bytes | None] | None = dataclasses.field(default=None, compare=False)
 
     def same(self, other: "Reading") -> bool:
         if self.verdict != ACCEPTED:
@@ -35,7 +38,10 @@ def field(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     return name, value.lower() if name == b"transfer-encoding" else value
 
 
-REQUEST = re.compile(r'off=\d+ request ("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*") HTTP/(1\.\d)')
+QUOTED = r'("(?:[^"\\]|\\.)*")'
+REQUEST = re.compile(
+    rf"off=\d+ request {QUOTED} {QUOTED} HTTP/(1\.\d) \w+ path={QUOTED}(?: query={QUOTED})?"
+)
 FIELD = re.compile(r'off=\d+ field ("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*")')
 BODY = re.compile(r'body ("(?:[^"\\]|\\.)*")')
 
@@ -51,6 +57,7 @@ def read_trace(lines: list[str]) -> Reading:
         if match := REQUEST.match(line):
             reading.method, reading.target = unquote(match[1]), unquote(match[2])
             reading.version = match[3]
+            reading.url = unquote(match[4]), match[5] and unquote(match[5])
         elif match := FIELD.match(line):
             reading.fields.append(field(unquote(match[1]), unquote(match[2])))
         elif match := BODY.match(line):
@@ -114,7 +121,19 @@ def llhttp(case: bytes) -> Reading:
     except httptools.HttpParserError as error:
         if callbacks.open():
             return Reading(REJECTED, str(error))
-    return callbacks.reading if not callbacks.open() else Reading(INCOMPLETE)
+    if callbacks.open():
+        return Reading(INCOMPLETE)
+    callbacks.reading.url = split_url(callbacks.reading.target)
+    return callbacks.reading
+
+
+def split_url(target: bytes) -> tuple[bytes, bytes | None] | None:
+    """As uvicorn does, which takes an empty query for none."""
+    try:
+        url = httptools.parse_url(target)
+    except httptools.HttpParserInvalidURLError:
+        return None
+    return url.path or b"", url.query
 
 
 def read_h11(case: bytes) -> Reading:

@@ -3,11 +3,12 @@
 import random
 
 METHODS = ["GET"] * 8 + ["POST"] * 6 + ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"]
-ODD_METHODS = ["get", "M-SEARCH", "PURGE", "BREW", "G@T", "", "PRI", "GET\t", "A" * 40, "CONNECT"]
-TARGETS = ["/"] * 6 + ["/a/b", "/a?b=c", "/?", "/a?b?c", "/%41%zz", "//x", "/;p", "/a:b@c"]
+ODD_METHODS = ["get", "M-SEARCH", "NOTIFY", "PURGE", "BREW", "G@T", "", "PRI", "GET\t", "A" * 40, "CONNECT"]
+TARGETS = ["/"] * 6 + ["/a/b", "/a?b=c", "/?", "/a?b?c", "/%41%zz", "//x", "/;p", "/a:b@c", "/a#b"]
 ODD_TARGETS = [
     "*", "a", "http://h/p?q", "HTTP://h", "https://h:1?q", "http://u@h/", "http:///p",
-    "ftp://h/", "h:80", "/a#f", "/a\x7f", "/\xe9", '/"<>\\^`{|}', "/a b", "", "?q",
+    "ftp://h/", "h:80", "/a#f?g#h", "/a?b#c", "/?#", "#f", "http://h/p?q#f", "http://h#f",
+    "http://h?q#f", "http://h#@i/", "*#f", "/a#\x7f", "h:80#f", "/a\x7f", "/\xe9", '/"<>\\^`{|}', "/a b", "", "?q",
     "http://[::1]/", "/a\tb", "/\x01", "http://h:x/",
 ]  # fmt: skip
 VERSIONS = ["HTTP/1.1"] * 16 + ["HTTP/1.0"] * 3
@@ -44,7 +45,10 @@ ODD_LENGTHS = [
     "Transfer-Encoding: chunked\r\nContent-Length: {n}", "Content-Length: {n}\x0c",
     "Content-Length: {n},", "Content-Length: {n}\r\nTransfer-Encoding: identity",
 ]  # fmt: skip
-CODINGS = ["Transfer-Encoding: chunked"] * 8 + ["transfer-encoding:\tCHUNKED "]
+CODINGS = ["Transfer-Encoding: chunked"] * 8 + [
+    "transfer-encoding:\tCHUNKED ", "Transfer-Encoding: gzip, chunked",
+    "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
+]  # fmt: skip
 ODD_CODINGS = [
     "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked, gzip",
     "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked", "Transfer-Encoding: gzip",
@@ -55,7 +59,10 @@ ODD_CODINGS = [
     "Transfer-Encoding: chunked;q=1", 'Transfer-Encoding: "chunked"',
     "Transfer-Encoding: \x0bchunked", "Transfer-Encoding: x chunked",
     "Transfer-Encoding : chunked", "Transfer-Encoding:\r\n chunked",
-    "Transfer-Encoding: identity, chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: x",
+    "Transfer-Encoding: identity, chunked", "Transfer-Encoding: x-gzip,Deflate , chunked",
+    "Transfer-Encoding: br, chunked", "Transfer-Encoding: x\r\nTransfer-Encoding: chunked",
+    "Transfer-Encoding: gzip,, chunked", "Transfer-Encoding: gzip;q=1, chunked",
+    "Transfer-Encoding: gzip, chunked\r\nContent-Length: 5", "Transfer-Encoding: chunked\r\nTransfer-Encoding: x",
 ]  # fmt: skip
 EXTENSIONS = [""] * 8 + [";a", ";a=b", ';a="b c"', ";a=b;c", " ; a = b"]
 ODD_EXTENSIONS = [" ", ";", ";a=", ";=b", ';a="b', "; a\n", ";a\rb", " a", ";a\x00", ';a="b"c', ";a ", "\t"]

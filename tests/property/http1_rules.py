@@ -13,6 +13,9 @@ BAD_SPACE = re.compile(rb"[ \t][;=]|[;=][ \t]")
 REG_NAME = rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
 BARE_LF = re.compile(rb"(?<!\r)\n")
 BARE_CR = re.compile(rb"\r(?!\n|$)")
+# The methods of RFC 9110 and 5789, and QUERY: no asterisk-form but for OPTIONS.
+STANDARD_METHODS = b"GET HEAD POST PUT DELETE CONNECT TRACE PATCH QUERY".split()
+REGISTERED_CODINGS = set(b"gzip x-gzip deflate compress x-compress identity".split())
 FRAMING_TRAILER = re.compile(rb"(?i)(?:content-length|transfer-encoding|host)\Z")
 
 
@@ -54,15 +57,15 @@ def is_authority(text: bytes) -> bool:
 
 
 def is_target(method: bytes, target: bytes) -> bool:
-    if not re.fullmatch(rb'[\x21-\x22\x24-\x7e]+', target):
+    if not re.fullmatch(rb"[\x21-\x7e]+", target):
         return False
     if method == b"CONNECT":
         return is_authority(target) and re.search(rb"[^:]:0*[1-9][0-9]{0,4}\Z", target) is not None
     if target == b"*":
-        return method == b"OPTIONS"
+        return method not in STANDARD_METHODS
     if target.startswith(b"/"):
         return True
-    match = re.match(rb"(?i)https?://([^/?]*)", target)
+    match = re.match(rb"(?i)https?://([^/?#]*)", target)
     return match is not None and re.match(rb"[^:]", match[1]) is not None and is_authority(match[1])
 
 
@@ -128,15 +131,28 @@ def has_bad_space(case: bytes) -> bool:
     return False
 
 
+def codings_of(case: bytes) -> list[bytes]:
+    """Of all Transfer-Encoding fields, as one list, empty elements too."""
+    values = values_of(case, b"transfer-encoding")
+    return [coding.strip(b" \t").lower() for value in values for coding in value.split(b",")]
+
+
 def coding_fault(case: bytes) -> str:
-    codings = values_of(case, b"transfer-encoding")
+    codings = codings_of(case)
     if not codings:
         return ""
     if values_of(case, b"content-length"):
         return "Transfer-Encoding with Content-Length"
     if request_line(case)[-1] == b"HTTP/1.0":
         return "Transfer-Encoding in HTTP/1.0"
-    return "" if [c.lower() for c in codings] == [b"chunked"] else "not chunked alone"
+    *before, last = codings
+    if last != b"chunked" or b"chunked" in before or not all(re.fullmatch(TOKEN, c) for c in before):
+        return "chunked not once and last"
+    return "" if set(before) <= REGISTERED_CODINGS else "unknown coding before chunked"
+
+
+def has_registered_coding(case: bytes) -> bool:
+    return len(codings_of(case)) > 1 and not coding_fault(case)
 
 
 def host_fault(case: bytes) -> str:
@@ -181,9 +197,11 @@ def fault(case: bytes, error: str) -> str:
     if error == "FA_ERR_CONTENT_LENGTH":
         return length_fault(case)
     if error == "FA_ERR_TRANSFER_ENCODING":
-        return coding_fault(case)
+        name = coding_fault(case)
+        return "" if name == "unknown coding before chunked" else name
     if error == "FA_ERR_TRANSFER_CODING":
-        return "coding before chunked" if coding_fault(case) == "not chunked alone" else ""
+        name = coding_fault(case)
+        return name if name == "unknown coding before chunked" else ""
     if error == "FA_ERR_EXPECTATION":
         values = values_of(case, b"expect")
         return "other expectation" if any(v.lower() != b"100-continue" for v in values) else ""

@@ -40,8 +40,8 @@ REFUSED = {
     "repeated Content-Length": "RFC 9110, 8.6: a repeated equal value MAY be rejected",
     "Transfer-Encoding with Content-Length": "RFC 9112, 6.1: a server MAY reject a request that contains both",
     "Transfer-Encoding in HTTP/1.0": "RFC 9112, 6.1: MUST treat the message as if the framing is faulty",
-    "not chunked alone": "RFC 9112, 6.3: where chunked is not the final coding, the server MUST respond with 400",
-    "coding before chunked": "RFC 9112, 6.1: 501 for a transfer coding that the server does not understand",
+    "chunked not once and last": "RFC 9112, 6.3: where chunked is not the final coding, the server MUST respond with 400",
+    "unknown coding before chunked": "RFC 9112, 6.1: 501 for a transfer coding that the server does not understand",
     "other expectation": "RFC 9110, 10.1.1: 417 for a member other than 100-continue",
     "malformed chunk-size": "RFC 9112, 7.1: chunk-size = 1*HEXDIG, and integer overflow must be anticipated",
     "malformed chunk-size line": "RFC 9112, 7.1.1: chunk-ext = *( BWS \";\" BWS name [ BWS \"=\" BWS value ] )",
@@ -56,6 +56,8 @@ TAKEN = {
     "minor version": "RFC 9110, 2.5: a higher minor version is processed as the highest that is known",
     "bad white space in an extension": "RFC 9110, 5.6.3: a recipient MUST parse for such bad whitespace and remove it",
     "empty lines before the request": "RFC 9112, 2.2: a server SHOULD ignore at least one empty line",
+    "registered coding before chunked": "RFC 9112, 6.3: where chunked is the final coding, it tells the length of the body",
+    "fragment behind the host": "RFC 3986, 3.2: the authority is terminated by the next slash, question mark or number sign",
     "upgrade that nobody took up": "RFC 9110, 7.8: a server MAY ignore a received Upgrade field; the body is read",
 }
 
@@ -85,6 +87,10 @@ def taken(peer: str, case: bytes, ours: Reading, theirs: Reading) -> str:
         return "bad white space in an extension"
     if refused and peer == "h11" and case.startswith(b"\r\n"):
         return "empty lines before the request"
+    if refused and peer == "h11" and http1_rules.has_registered_coding(case):
+        return "registered coding before chunked"
+    if refused and peer == "llhttp" and re.match(rb"(?i)https?://[^/?]*#", ours.target):
+        return "fragment behind the host"
     upgrade = line[0] == b"CONNECT" or http1_rules.values_of(case, b"upgrade")
     if upgrade and peer == "llhttp" and theirs.verdict == ACCEPTED and theirs.body == b"":
         if ours.verdict == INCOMPLETE or differs_only_in(ours, theirs, "body"):
@@ -128,6 +134,21 @@ def test_differences_are_explained(peer, read, driver, cases):
     # A generator of nothing but nonsense would prove little.
     assert counts["the same: accepted"] > len(cases) / 3
     assert counts["the same: rejected"] > len(cases) / 10
+
+
+def test_path_and_query_are_those_of_uvicorn(driver, cases):
+    fragments = 0
+    for case, ours in zip(cases, http1_peers.ours(driver, cases), strict=True):
+        theirs = http1_peers.llhttp(case)
+        if not ours.same(theirs) or ours.verdict != ACCEPTED or theirs.url is None:
+            continue
+        path, query = ours.url
+        if not theirs.url[0]:  # an absolute-form without a path
+            assert path == b"/", case
+            path = b""
+        assert (path, query or None) == (theirs.url[0], theirs.url[1] or None), case
+        fragments += b"#" in ours.target
+    assert fragments > len(cases) / 100
 
 
 def test_every_refusal_has_a_reason(driver, cases):
