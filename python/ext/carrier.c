@@ -61,6 +61,38 @@ is_clean(Carrier *self)
     return same == 1 && !self->retired;
 }
 
+/* 1 when the private future is done: somebody has cancelled the task meanwhile, and it
+   is about to be woken by that. 0 when it is not, or there is none yet. */
+static int
+idle_is_done(Carrier *self)
+{
+    PyObject *done;
+    int res = 0;
+
+    if (self->idle != NULL) {
+        done = PyObject_CallMethodNoArgs(self->idle, self->worker->core->str_done);
+        res = done != NULL ? PyObject_IsTrue(done) : -1;
+        Py_XDECREF(done);
+        if (res < 0)
+            PyErr_Clear();
+    }
+    return res != 0;
+}
+
+/* Ends the rest of an idle task, or lets it see what it was adopted for. */
+static int
+wake(Carrier *self)
+{
+    PyObject *woken;
+
+    if (self->idle == NULL || idle_is_done(self))
+        return 0; /* a step is due anyhow */
+    woken = PyObject_CallMethodOneArg(self->idle, self->worker->core->str_set_result,
+                                      Py_None);
+    Py_XDECREF(woken);
+    return woken != NULL ? 0 : -1;
+}
+
 static void
 give_back(Carrier *self)
 {
@@ -280,21 +312,6 @@ carrier_take(Worker *worker)
     return carrier_new(worker);
 }
 
-/* The coroutine waits for `yielded` (taken over): from now on the task drives it. */
-static int
-adopt(Carrier *self, PyObject *yielded)
-{
-    PyObject *woken;
-
-    self->pending = yielded;
-    if (self->idle == NULL)
-        return 0; /* the task has not begun yet: its first step is due anyhow */
-    woken = PyObject_CallMethodOneArg(self->idle, self->worker->core->str_set_result,
-                                      Py_None);
-    Py_XDECREF(woken);
-    return woken != NULL ? 0 : -1;
-}
-
 /* The first step. `*result` and the exception as PyIter_Send() leaves them. */
 static PySendResult
 step(Carrier *self, PyObject **result)
@@ -325,13 +342,24 @@ step(Carrier *self, PyObject **result)
     return sent;
 }
 
+void
+carrier_retire_all(Worker *worker)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(worker->carriers); ++i) {
+        Carrier *self = (Carrier *)PyList_GET_ITEM(worker->carriers, i);
+
+        self->retired = true;
+        if (wake(self) < 0)
+            PyErr_WriteUnraisable((PyObject *)self);
+    }
+}
+
 int
 carrier_run(Worker *worker, PyObject *coroutine, PyObject *owner, carrier_fn *fn)
 {
     Carrier *self = carrier_take(worker);
     PyObject *result;
     PySendResult sent;
-    int rv = 0;
 
     if (self == NULL) {
         Py_DECREF(coroutine);
@@ -342,7 +370,9 @@ carrier_run(Worker *worker, PyObject *coroutine, PyObject *owner, carrier_fn *fn
     self->fn = fn;
     sent = step(self, &result);
     if (sent == PYGEN_NEXT) {
-        rv = adopt(self, result);
+        self->pending = result; /* from now on the task drives the coroutine */
+        if (wake(self) < 0)
+            PyErr_WriteUnraisable((PyObject *)self);
     } else {
         if (sent == PYGEN_RETURN) {
             finish(self, result, NULL);
@@ -350,10 +380,14 @@ carrier_run(Worker *worker, PyObject *coroutine, PyObject *owner, carrier_fn *fn
         } else {
             finish_with_error(self);
         }
+        if (idle_is_done(self))
+            self->retired = true; /* cancelled from within, too late to matter */
         give_back(self);
+        if (self->retired && wake(self) < 0)
+            PyErr_WriteUnraisable((PyObject *)self);
     }
     Py_DECREF(self);
-    return rv;
+    return 0;
 }
 
 /* ---- the type ---- */
@@ -418,6 +452,12 @@ carrier_get_inner(PyObject *op, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+carrier_get_name(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
+{
+    return PyUnicode_FromString("request");
+}
+
+static PyObject *
 carrier_get_none(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
 {
     Py_RETURN_NONE;
@@ -432,6 +472,8 @@ carrier_get_false(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
 /* What asyncio looks at when it describes a task. */
 static PyGetSetDef carrier_getset[] = {
     {"cr_await", carrier_get_inner, NULL, "the request's coroutine, or None", NULL},
+    {"__name__", carrier_get_name, NULL, NULL, NULL},
+    {"__qualname__", carrier_get_name, NULL, NULL, NULL},
     {"cr_frame", carrier_get_none, NULL, "None: there is no Python frame", NULL},
     {"cr_running", carrier_get_false, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -102,6 +102,9 @@ typedef void carrier_fn(PyObject *owner, PyObject *result, PyObject *error);
    not be begun. */
 int carrier_run(Worker *worker, PyObject *coroutine, PyObject *owner, carrier_fn *fn);
 
+/* The tasks of idle carriers end in the next turn of the loop. */
+void carrier_retire_all(Worker *worker);
+
 /* ---- cycle.c: one request ---- */
 
 /* An fa_handler; `user_data` is the Worker. */

@@ -171,6 +171,7 @@ worker_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     self->worker = NULL;
     fa_worker_del(worker);
+    carrier_retire_all(self);
     Py_CLEAR(self->carriers);
     self->carriers = PyList_New(0);
     if (self->carriers == NULL)
