@@ -452,6 +452,12 @@ carrier_get_inner(PyObject *op, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+carrier_get_worker(PyObject *op, void *Py_UNUSED(closure))
+{
+    return Py_NewRef((PyObject *)((Carrier *)op)->worker);
+}
+
+static PyObject *
 carrier_get_name(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
 {
     return PyUnicode_FromString("request");
@@ -472,6 +478,7 @@ carrier_get_false(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
 /* What asyncio looks at when it describes a task. */
 static PyGetSetDef carrier_getset[] = {
     {"cr_await", carrier_get_inner, NULL, "the request's coroutine, or None", NULL},
+    {"worker", carrier_get_worker, NULL, "whose requests run in it", NULL},
     {"__name__", carrier_get_name, NULL, NULL, NULL},
     {"__qualname__", carrier_get_name, NULL, NULL, NULL},
     {"cr_frame", carrier_get_none, NULL, "None: there is no Python frame", NULL},

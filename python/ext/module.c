@@ -57,7 +57,7 @@ core_exec(PyObject *mod)
 
     if (intern_all(core) < 0 || take_from_asyncio(core) < 0 ||
         add_type(mod, &core->operation_type, &operation_spec, false) < 0 ||
-        add_type(mod, &core->carrier_type, &carrier_spec, false) < 0 ||
+        add_type(mod, &core->carrier_type, &carrier_spec, true) < 0 ||
         add_type(mod, &core->cycle_type, &cycle_spec, false) < 0 ||
         add_type(mod, &core->worker_type, &worker_spec, true) < 0)
         return -1;
