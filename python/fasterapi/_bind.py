@@ -1,0 +1,71 @@
+"""Listening sockets: where the server can be reached."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+
+
+def tcp(host: str | None, port: int, backlog: int) -> list[socket.socket]:
+    """One socket for each address of `host`; None is every interface. OSError names the
+    address that could not be had."""
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    bound: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            try:
+                listener = socket.socket(family, kind, protocol)
+            except OSError:
+                continue  # a family that this system does not have
+            bound.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                # 0.0.0.0 is a socket of its own; ours must not take its place.
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                listener.bind(address)
+            except OSError as error:
+                text = (error.strerror or "").lower()
+                raise OSError(
+                    error.errno,
+                    f"error while attempting to bind on address {address!r}: {text}",
+                ) from None
+            listener.listen(backlog)
+        if not bound:
+            raise OSError(f"could not bind on any address of {host!r}")
+    except BaseException:
+        for listener in bound:
+            listener.close()
+        raise
+    return bound
+
+
+def unix(path: str, backlog: int) -> socket.socket:
+    """A socket at `path`, in the place and with the permissions of a stale one; else 0666."""
+    permissions = 0o666
+    if os.path.exists(path):
+        mode = os.stat(path).st_mode
+        permissions = stat.S_IMODE(mode)
+        if stat.S_ISSOCK(mode):
+            os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(path)
+        os.chmod(path, permissions)
+        listener.listen(backlog)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def inherited(fd: int, backlog: int) -> socket.socket:
+    """The socket that is open as descriptor `fd`, which stays open."""
+    listener = socket.socket(fileno=os.dup(fd))
+    try:
+        listener.listen(backlog)
+    except BaseException:
+        listener.close()
+        raise
+    return listener

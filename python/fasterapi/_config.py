@@ -1,0 +1,293 @@
+"""What a server is to do. Keywords, defaults and attributes are those of uvicorn.Config."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import ssl
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from fasterapi import _app, _bind, _logging
+from fasterapi._lifespan import Lifespan, NoLifespan
+from fasterapi._options import DEFAULTS, UnsupportedOption, refuse_unsupported
+from fasterapi._proxy import ProxyHeaders
+
+STARTUP_FAILURE = 3
+SERVER_NAME = "fasterapi"
+CONTROL = frozenset([*range(0x20), 0x7F]) - {0x09}
+
+logger = logging.getLogger("uvicorn.error")
+
+
+class Config:
+    """Raises UnsupportedOption for what is not there yet, ValueError for what makes no
+    sense. Logging is set up here, the application loaded by load()."""
+
+    def __init__(
+        self,
+        app: Any,
+        host: str | None = "127.0.0.1",
+        port: int = 8000,
+        uds: str | None = None,
+        fd: int | None = None,
+        loop: str = "auto",
+        http: Any = "auto",
+        http2: bool = False,
+        ws: Any = "auto",
+        ws_max_size: int = 16 * 1024 * 1024,
+        ws_max_queue: int = 32,
+        ws_ping_interval: float | None = 20.0,
+        ws_ping_timeout: float | None = 20.0,
+        ws_per_message_deflate: bool = True,
+        lifespan: Literal["auto", "on", "off"] = "auto",
+        env_file: str | os.PathLike[str] | None = None,
+        log_config: _logging.LogConfig = _logging.LOGGING_CONFIG,
+        log_level: str | int | None = None,
+        access_log: bool = True,
+        use_colors: bool | None = None,
+        interface: Literal["auto", "asgi3", "asgi2", "wsgi"] = "auto",
+        reload: bool = False,
+        reload_dirs: list[str] | str | None = None,
+        reload_delay: float = 0.25,
+        reload_includes: list[str] | str | None = None,
+        reload_excludes: list[str] | str | None = None,
+        workers: int | None = None,
+        proxy_headers: bool = True,
+        server_header: bool = True,
+        date_header: bool = True,
+        forwarded_allow_ips: list[str] | str | None = None,
+        root_path: str = "",
+        limit_concurrency: int | None = None,
+        limit_max_requests: int | None = None,
+        limit_max_requests_jitter: int = 0,
+        backlog: int = 2048,
+        timeout_keep_alive: int = 5,
+        timeout_notify: int = 30,
+        timeout_graceful_shutdown: int | None = None,
+        timeout_worker_healthcheck: int = 5,
+        callback_notify: Callable[[], Awaitable[None]] | None = None,
+        ssl_keyfile: str | os.PathLike[str] | None = None,
+        ssl_certfile: str | os.PathLike[str] | None = None,
+        ssl_keyfile_password: str | None = None,
+        ssl_version: int = ssl.PROTOCOL_TLS_SERVER,
+        ssl_cert_reqs: int = ssl.CERT_NONE,
+        ssl_ca_certs: str | os.PathLike[str] | None = None,
+        ssl_ciphers: str | None = None,
+        ssl_context_factory: Any = None,
+        headers: list[tuple[str, str]] | None = None,
+        factory: bool = False,
+        h11_max_incomplete_event_size: int | None = None,
+        reset_contextvars: bool = False,
+    ) -> None:
+        given = dict(locals())
+        if workers is None:
+            # Defaults of the environment count as if they had been given.
+            given["workers"] = workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
+        refuse_unsupported(given)
+        _check(given)
+        self.app = app
+        self.host = host
+        self.port = port
+        self.uds = uds
+        self.fd = fd
+        self.loop = loop
+        self.http = http
+        self.ws = ws
+        self.lifespan = lifespan
+        self.log_config = log_config
+        self.log_level = log_level
+        self.access_log = access_log
+        self.use_colors = use_colors
+        self.interface = interface
+        self.reload_delay = reload_delay
+        self.workers = workers
+        self.proxy_headers = proxy_headers
+        self.server_header = server_header
+        self.date_header = date_header
+        self.root_path = root_path
+        self.limit_concurrency = limit_concurrency
+        self.limit_max_requests = limit_max_requests
+        self.limit_max_requests_jitter = limit_max_requests_jitter
+        self.backlog = backlog
+        self.timeout_keep_alive = timeout_keep_alive
+        self.timeout_notify = timeout_notify
+        self.timeout_graceful_shutdown = timeout_graceful_shutdown
+        self.timeout_worker_healthcheck = timeout_worker_healthcheck
+        self.callback_notify = callback_notify
+        self.headers = headers or []
+        self.encoded_headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers
+        ]
+        self.factory = factory
+        self.reset_contextvars = reset_contextvars
+        for name in DEFAULTS:  # all at their defaults, for those who look
+            setattr(self, name, given[name])
+
+        self.loaded = False
+        self.loaded_app: Any = None
+        self.configure_logging()
+        if reload_dirs or reload_includes or reload_excludes:
+            logger.warning(
+                "Current configuration will not reload as not all conditions are met, "
+                "please refer to documentation."
+            )
+        if env_file is not None:
+            _load_environment(env_file)
+        if forwarded_allow_ips is None:
+            forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+        self.forwarded_allow_ips = forwarded_allow_ips
+
+    @property
+    def asgi_version(self) -> str:
+        return "2.0" if self.interface == "asgi2" else "3.0"
+
+    @property
+    def server_name(self) -> str:
+        """For the field Server; empty: it is not sent, or among `headers`."""
+        replaced = any(name == b"server" for name, _ in self.encoded_headers)
+        return SERVER_NAME if self.server_header and not replaced else ""
+
+    def configure_logging(self) -> None:
+        _logging.configure(self.log_config, self.log_level, self.access_log, self.use_colors)
+
+    def load_app(self) -> Any:
+        """The object that `app` names; ends the process if there is none."""
+        try:
+            return _app.import_from_string(self.app)
+        except _app.ImportFromStringError as error:
+            logger.error("Error loading ASGI app. %s", error)
+            sys.exit(STARTUP_FAILURE)
+
+    def load(self) -> None:
+        """Makes `loaded_app` what the server calls."""
+        assert not self.loaded
+        app = self._made(self.load_app())
+        if self.interface == "auto":
+            self.interface = "asgi3" if _app.is_asgi3(app) else "asgi2"
+        if self.interface == "asgi2":
+            app = _app.from_asgi2(app)
+        if logger.getEffectiveLevel() <= _logging.TRACE:
+            app = _app.MessageLog(app)
+        if self.proxy_headers:
+            app = ProxyHeaders(app, self.forwarded_allow_ips)
+        self.loaded_app = app
+        self.loaded = True
+
+    def _made(self, app: Any) -> Any:
+        """What a factory gives. An application is told from one by a call without
+        arguments, which it does not take."""
+        try:
+            made = app()
+        except TypeError as error:
+            if self.factory:
+                logger.error("Error loading ASGI app factory: %s", error)
+                sys.exit(STARTUP_FAILURE)
+            return app
+        if not self.factory:
+            logger.warning(
+                "ASGI app factory detected. Using it, but please consider setting the "
+                "--factory flag explicitly."
+            )
+        return made
+
+    def make_lifespan(self) -> Lifespan | NoLifespan:
+        if self.lifespan == "off":
+            return NoLifespan()
+        return Lifespan(self.loaded_app, self.asgi_version, required=self.lifespan == "on")
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
+        if self.loop == "none":
+            return None
+        if self.loop in ("auto", "uvloop", "zuvloop"):
+            name = "uvloop" if self.loop == "auto" else self.loop
+            try:
+                return _app.import_from_string(f"{name}:new_event_loop")
+            except _app.ImportFromStringError:
+                if self.loop != "auto":
+                    raise UnsupportedOption(
+                        "loop", f"{name} is not installed: pip install {name}"
+                    ) from None
+        if self.loop in ("auto", "asyncio"):
+            return asyncio.SelectorEventLoop
+        try:
+            return _app.import_from_string(self.loop)
+        except _app.ImportFromStringError as error:
+            logger.error("Error loading custom loop setup function. %s", error)
+            sys.exit(STARTUP_FAILURE)
+
+    def open_sockets(self) -> list[socket.socket]:
+        if self.fd is not None:
+            return [_bind.inherited(self.fd, self.backlog)]
+        if self.uds is not None:
+            return [_bind.unix(self.uds, self.backlog)]
+        return _bind.tcp(self.host, self.port, self.backlog)
+
+    def bind_socket(self) -> socket.socket:
+        """One listening socket, for those who start the server with serve(sockets=)."""
+        try:
+            first, *others = self.open_sockets()
+        except OSError as error:
+            logger.error(error)
+            sys.exit(STARTUP_FAILURE)
+        for other in others:
+            other.close()
+        first.set_inheritable(True)
+        self.log_address([first])
+        return first
+
+    def log_address(self, sockets: list[socket.socket]) -> None:
+        if self.fd is not None:
+            what: tuple[Any, ...] = (sockets[0].getsockname(),)
+            where = "socket %s"
+        elif self.uds is not None:
+            what, where = (self.uds,), "unix socket %s"
+        else:
+            host = self.host or "0.0.0.0"
+            what = ("http", host, self.port or sockets[0].getsockname()[1])
+            where = "%s://[%s]:%d" if ":" in host else "%s://%s:%d"
+        shown = _logging.bold(where) if self.fd is None and self.uds is None else where
+        logger.info(
+            f"FasterAPI running on {where} (Press CTRL+C to quit)",
+            *what,
+            extra={"color_message": f"FasterAPI running on {shown} (Press CTRL+C to quit)"},
+        )
+
+
+def _check(given: dict[str, Any]) -> None:
+    """ValueError for values that would only fail later, or never be noticed."""
+    for name, choices in (
+        ("lifespan", ("auto", "on", "off")),
+        ("interface", ("auto", "asgi3", "asgi2")),
+    ):
+        if given[name] not in choices:
+            raise ValueError(f"{name!r} must be one of {', '.join(choices)}")
+    level = given["log_level"]
+    if isinstance(level, str) and level.lower() not in _logging.LEVELS:
+        raise ValueError(f"'log_level' must be one of {', '.join(_logging.LEVELS)}")
+    if not 0 <= given["port"] <= 65535:
+        raise ValueError("'port' must be from 0 to 65535")
+    if given["timeout_keep_alive"] < 0:
+        raise ValueError("'timeout_keep_alive' must not be negative")
+    if given["limit_max_requests_jitter"] < 0:
+        raise ValueError("'limit_max_requests_jitter' must not be negative")
+    if not given["root_path"].isascii():
+        raise ValueError("'root_path' must be ASCII, percent-encoded where need be")
+    for name, value in given["headers"] or ():
+        # RFC 9110, section 5.5: they would end the field, or the head.
+        if not name or not name.isascii() or CONTROL & {*name.encode(), *value.encode()}:
+            raise ValueError(f"'headers' has {name!r}, which is no field of HTTP")
+
+
+def _load_environment(path: str | os.PathLike[str]) -> None:
+    try:
+        from dotenv import load_dotenv
+    except ImportError:
+        raise UnsupportedOption(
+            "env_file", "needs python-dotenv: pip install python-dotenv"
+        ) from None
+    logger.info("Loading environment from '%s'", path)
+    load_dotenv(dotenv_path=path)

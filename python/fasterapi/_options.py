@@ -1,0 +1,66 @@
+"""Options of uvicorn that cannot be had yet: refused by name, never ignored."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+# What the options mean when they are not given.
+DEFAULTS: dict[str, Any] = {
+    "http2": False,
+    "ws_max_size": 16 * 1024 * 1024,
+    "ws_max_queue": 32,
+    "ws_ping_interval": 20.0,
+    "ws_ping_timeout": 20.0,
+    "ws_per_message_deflate": True,
+    "reload": False,
+    "ssl_keyfile": None,
+    "ssl_certfile": None,
+    "ssl_keyfile_password": None,
+    "ssl_version": int(ssl.PROTOCOL_TLS_SERVER),
+    "ssl_cert_reqs": int(ssl.CERT_NONE),
+    "ssl_ca_certs": None,
+    "ssl_ciphers": None,
+    "ssl_context_factory": None,
+    "h11_max_incomplete_event_size": None,
+}
+
+_INSTEAD = {
+    "http2": "put a proxy that speaks HTTP/2 in front",
+    "ws": "WebSockets are not served yet; leave it at auto, or none",
+    "reload": "restart the server yourself, or let `watchfiles` do it",
+    "ssl": "let a proxy in front do TLS",
+    "workers": "start one process for each core, behind a proxy or on sockets of their own",
+    "h11": "the head of a request may be 32 KiB, which is fixed so far",
+}
+
+
+class UnsupportedOption(ValueError):
+    """An option that asks for what is not there. `option` is its keyword."""
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(reason)
+        self.option = option
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.option!r} {self.reason}"
+
+
+def refuse_unsupported(options: Mapping[str, Any]) -> None:
+    """Raises UnsupportedOption for the first option that is not there yet."""
+    for name, default in DEFAULTS.items():
+        if options[name] != default:
+            topic = name if name in _INSTEAD else name.split("_")[0]
+            raise UnsupportedOption(name, f"is not supported yet: {_INSTEAD[topic]}")
+    if options["workers"] != 1:
+        raise UnsupportedOption("workers", f"above 1 is not supported yet: {_INSTEAD['workers']}")
+    if options["ws"] not in ("auto", "none"):
+        raise UnsupportedOption("ws", f"is not supported yet: {_INSTEAD['ws']}")
+    if options["http"] not in ("auto", "h11", "httptools"):
+        raise UnsupportedOption("http", "is not supported: the parser is built in; leave it at auto")
+    if options["interface"] == "wsgi":
+        raise UnsupportedOption(
+            "interface", "wsgi is not supported yet: wrap the application, as a2wsgi does"
+        )

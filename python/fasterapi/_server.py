@@ -1,0 +1,305 @@
+"""A server in an asyncio loop, from its start to its end in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from fasterapi import _app, _core, _logging
+from fasterapi._config import STARTUP_FAILURE, Config, UnsupportedOption
+from fasterapi._lifespan import Lifespan, NoLifespan
+
+TICK_S = 0.1
+HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+logger = logging.getLogger("uvicorn.error")
+access_logger = logging.getLogger("uvicorn.access")
+
+
+def log_error(message: str, error: BaseException | None) -> None:
+    logger.error(message, exc_info=error)
+
+
+def log_access(scope: dict[str, Any], status: int) -> None:
+    """One line, when an answer begins. The scope is the application's by now, and may
+    name another client than the socket: that of a trusted proxy."""
+    client = scope.get("client")
+    target = urllib.parse.quote(scope["path"])
+    if scope["query_string"]:
+        target = f"{target}?{scope['query_string'].decode('ascii')}"
+    access_logger.info(
+        '%s - "%s %s HTTP/%s" %d',
+        f"{client[0]}:{client[1]}" if client else "",
+        scope["method"],
+        target,
+        scope["http_version"],
+        status,
+    )
+
+
+class Listener:
+    """A listening socket, in the shape of an asyncio.Server."""
+
+    def __init__(self, sockets: list[socket.socket]) -> None:
+        self.sockets = tuple(sockets)
+
+    def is_serving(self) -> bool:
+        return bool(self.sockets)
+
+    def close(self) -> None:
+        for listening in self.sockets:
+            listening.close()
+        self.sockets = ()
+
+    async def wait_closed(self) -> None:
+        """Closed it is."""
+
+
+class ServerState:
+    """Figures of a running server; zero before and after."""
+
+    def __init__(self) -> None:
+        self.worker: _core.Worker | None = None
+
+    @property
+    def connections(self) -> int:
+        return self.worker.connections if self.worker is not None else 0
+
+    @property
+    def total_requests(self) -> int:
+        """Those that are answered."""
+        if self.worker is None:
+            return 0
+        counters = self.worker.counters()
+        return counters["requests"] - counters["active"]
+
+    @property
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """Those in which a request runs that is waiting for something."""
+        if self.worker is None:
+            return []
+        found = []
+        for task in asyncio.all_tasks():
+            carrier = task.get_coro()
+            if isinstance(carrier, _core.Carrier) and carrier.worker is self.worker:
+                if carrier.cr_await is not None:
+                    found.append(task)
+        return found
+
+
+class Server:
+    """run() in a process of its own, or serve() in a loop that runs already."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.server_state = ServerState()
+        self.started = False
+        self.should_exit = False
+        self.force_exit = False
+        self.last_notified = 0.0
+        self.servers: list[Listener] = []
+        self.lifespan: Lifespan | NoLifespan = NoLifespan()
+        self._captured_signals: list[int] = []
+        self._limit = config.limit_max_requests
+        if self._limit is not None:
+            self._limit += random.randint(0, config.limit_max_requests_jitter)
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until told to stop. SIGINT comes out as KeyboardInterrupt."""
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            runner.run(self.serve(sockets))
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        with self.capture_signals():
+            await self._serve(sockets)
+
+    async def _serve(self, sockets: list[socket.socket] | None) -> None:
+        if not self.config.loaded:
+            self.config.load()
+        self.lifespan = self.config.make_lifespan()
+        self._log_process("Started")
+        try:
+            await self.startup(sockets)
+            if not self.should_exit:
+                await self.main_loop()
+            if self.started:
+                await self.shutdown(sockets)
+                self._log_process("Finished")
+        finally:
+            self._close_worker()
+
+    def _log_process(self, what: str) -> None:
+        colored = f"{what} server process [{_logging.cyan('%d')}]"
+        text = f"{what} server process [%d]"
+        logger.info(text, os.getpid(), extra={"color_message": colored})
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Returns with the server accepting; exits the process if it cannot."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(STARTUP_FAILURE)
+        if sockets is None:
+            try:
+                listening = self.config.open_sockets()
+            except OSError as error:
+                logger.error(error)
+                await self.lifespan.shutdown()
+                sys.exit(STARTUP_FAILURE)
+        else:
+            listening = sockets
+            for given in listening:
+                given.listen(self.config.backlog)
+        self.servers = [Listener(listening)]
+        self._open_worker(listening)
+        if sockets is None:
+            self.config.log_address(listening)
+        self.started = True
+
+    def _open_worker(self, listening: list[socket.socket]) -> None:
+        config = self.config
+        loop = asyncio.get_running_loop()
+        app = config.loaded_app
+        if config.limit_concurrency is not None:
+            state = self.server_state
+            app = _app.ConcurrencyLimit(app, config.limit_concurrency, lambda: state.connections)
+        if config.encoded_headers:
+            app = _app.with_headers(app, config.encoded_headers)
+        # Requests run in copies of the context in which the worker is made.
+        context = contextvars.Context() if config.reset_contextvars else contextvars.copy_context()
+        worker = context.run(
+            _core.Worker,
+            app,
+            loop,
+            log_error,
+            log_access if access_logger.hasHandlers() else None,
+            self.lifespan.state,
+            config.root_path,
+            config.server_name,
+            config.date_header,
+            round(config.timeout_keep_alive * 1000),
+            config.asgi_version,
+        )
+        self.server_state.worker = worker
+        for listener in listening:
+            listener.setblocking(False)
+            worker.listen(listener)
+        loop.add_reader(worker.fileno(), worker.poll)
+
+    def _close_worker(self) -> None:
+        worker, self.server_state.worker = self.server_state.worker, None
+        if worker is not None:
+            asyncio.get_running_loop().remove_reader(worker.fileno())
+            worker.close()
+        for listener in self.servers:
+            listener.close()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick():
+            await asyncio.sleep(TICK_S)
+
+    async def on_tick(self) -> bool:
+        """Whether it is time to stop."""
+        config = self.config
+        if config.callback_notify is not None:
+            now = time.time()
+            if now - self.last_notified > config.timeout_notify:
+                self.last_notified = now
+                await config.callback_notify()
+        if self.should_exit:
+            return True
+        if self._limit is not None and self.server_state.total_requests >= self._limit:
+            logger.info("Maximum request limit of %d exceeded. Terminating process.", self._limit)
+            return True
+        return False
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Every request that has come is answered, within timeout_graceful_shutdown."""
+        logger.info("Shutting down")
+        worker = self.server_state.worker
+        if worker is not None:
+            worker.drain()
+        for listener in self.servers:
+            listener.close()
+        if self.config.uds is not None and sockets is None:
+            with contextlib.suppress(OSError):
+                os.unlink(self.config.uds)
+        await asyncio.sleep(TICK_S)
+        try:
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                await self._wait_for_requests()
+        except TimeoutError:
+            tasks = self.server_state.tasks
+            logger.error(
+                "Cancel %s running task(s), timeout graceful shutdown exceeded", len(tasks)
+            )
+            for task in tasks:
+                task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
+        if not self.force_exit:
+            await self.lifespan.shutdown()
+
+    async def _wait_for_requests(self) -> None:
+        state = self.server_state
+        if state.connections and not self.force_exit:
+            logger.info("Waiting for connections to close. (CTRL+C to force quit)")
+            while state.connections and not self.force_exit:
+                await asyncio.sleep(TICK_S)
+        if state.tasks and not self.force_exit:
+            logger.info("Waiting for background tasks to complete. (CTRL+C to force quit)")
+            while state.tasks and not self.force_exit:
+                await asyncio.sleep(TICK_S)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Turns SIGINT and SIGTERM into a stop in order; what they would have done comes
+        after it."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread may set handlers
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        for number in reversed(self._captured_signals):
+            signal.raise_signal(number)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._captured_signals.append(sig)
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        else:
+            self.should_exit = True
+
+
+def run(app: Any, *, app_dir: str | None = None, **options: Any) -> None:
+    """Serves `app` (an ASGI application or "module:attribute") until SIGINT or SIGTERM.
+
+    Takes the keywords of Config. Ends the process with status 3 if it cannot start."""
+    if app_dir is not None:
+        sys.path.insert(0, app_dir)
+    config = Config(app, **options)
+    config.load_app()
+    server = Server(config)
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        pass
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
+
+
+__all__ = ["Listener", "Server", "ServerState", "UnsupportedOption", "run"]
