@@ -26,7 +26,8 @@ typedef struct fa_limits {
     uint32_t max_chunk_extensions_bytes; /* in one body; 400; default 4096 */
     uint32_t max_trailer_bytes;          /* 400; default 8192 */
     uint32_t min_rate_bytes_per_s; /* of a body coming or an answer going, after 5 s of
-                                      grace; default 240; 0: none */
+                                      grace, what was faster counting for 10 s at most;
+                                      default 240; 0: none */
 
     /* Times in milliseconds; 0: none. A timer may be up to 32 ms late. */
     uint32_t header_timeout_ms; /* first byte (or accept) to end of head; 408; 10000 */

@@ -192,7 +192,7 @@ static int read_body(fa_request *req)
 
     fa__conn_touch(conn);
     now = fa__loop_now(conn->worker->loop);
-    conn->reading = (fa__pace){.since = now, .last = now};
+    fa__pace_begin(&conn->reading, now);
     fa__conn_want_body(conn);
     if (!conn->in_feed)
         fa__worker_resume_later(conn->worker, conn);
@@ -209,8 +209,7 @@ static void pause(fa_request *req, bool paused)
     }
     fa__conn_touch(conn);
     /* The time it was held back is not the client's fault. */
-    conn->reading = (fa__pace){.since = fa__loop_now(conn->worker->loop),
-                               .last = fa__loop_now(conn->worker->loop)};
+    fa__pace_begin(&conn->reading, fa__loop_now(conn->worker->loop));
     fa__worker_resume_later(conn->worker, conn);
 }
 

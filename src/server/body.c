@@ -23,7 +23,7 @@ static void begin_body(fa__conn *conn)
     fa__msec now = fa__loop_now(conn->worker->loop);
 
     conn->input = FA__INPUT_BODY;
-    conn->reading = (fa__pace){.since = now, .last = now};
+    fa__pace_begin(&conn->reading, now);
 }
 
 static int prepare_chunked(fa__conn *conn)
@@ -131,8 +131,8 @@ static bool take_payload(fa__conn *conn, fa_slice data)
     fa_request *req = conn->req;
 
     conn->body_bytes += data.len;
-    conn->reading.bytes += data.len;
-    conn->reading.last = fa__loop_now(conn->worker->loop);
+    fa__pace_progress(&conn->reading, fa__loop_now(conn->worker->loop), data.len,
+                      fa__conn_limits(conn)->min_rate_bytes_per_s);
     if (conn->body_bytes > req->max_body_bytes) {
         body_failed(conn, FA_ERR_BODY_TOO_LARGE);
         return false;

@@ -9,7 +9,7 @@ enum {
     READ_MIN = 4096,       /* room for a read into the connection's own buffer */
     STASH_MAX = 64 * 1024, /* input held back before reading stops */
     LINGER_MS = 2000,      /* how long the end of a connection may take */
-    GRACE_MS = 5000,       /* before a minimum rate counts */
+    DISCARD_MS = 5000,     /* for the rest of a body that nobody wants */
 };
 
 /* ---- deadlines ---- */
@@ -18,14 +18,10 @@ enum {
 static fa__msec pace_deadline(const fa__conn *conn, const fa__pace *pace,
                               uint32_t timeout_ms)
 {
-    uint32_t rate = fa__conn_limits(conn)->min_rate_bytes_per_s;
-    fa__msec at = timeout_ms != 0 ? pace->last + timeout_ms : FA__NEVER, paid;
+    fa__msec at = timeout_ms != 0 ? pace->last + timeout_ms : FA__NEVER;
 
-    if (rate != 0) {
-        paid = pace->since + GRACE_MS + pace->bytes * 1000 / rate;
-        if (paid < at)
-            at = paid;
-    }
+    if (fa__conn_limits(conn)->min_rate_bytes_per_s != 0 && pace->paid_until < at)
+        at = pace->paid_until;
     return at;
 }
 
@@ -74,7 +70,7 @@ static fa__msec read_deadline(const fa__conn *conn)
                                  fa__conn_limits(conn)->body_timeout_ms);
         return FA__NEVER;
     case FA__INPUT_DISCARD:
-        return conn->out.len > conn->out_at ? FA__NEVER : turn_since(conn) + GRACE_MS;
+        return conn->out.len > conn->out_at ? FA__NEVER : turn_since(conn) + DISCARD_MS;
     case FA__INPUT_LINGER: return conn->since + LINGER_MS;
     default: return FA__NEVER;
     }

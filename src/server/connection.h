@@ -21,12 +21,35 @@ typedef enum fa__input {
     FA__INPUT_STREAM,  /* upgraded: bytes go to `stream` */
 } fa__input;
 
-/* Progress that must not be too slow: a body coming or an answer going. */
+/* Progress that must not be too slow: a body coming or an answer going. Each byte pays
+   for some time at the minimum rate. How much can be paid ahead is bounded: who took the
+   first megabyte fast must not hold the connection for hours with the next. */
 typedef struct fa__pace {
-    fa__msec since; /* start of the measurement */
-    fa__msec last;  /* last progress; 0: not measured now */
-    uint64_t bytes; /* since `since` */
+    fa__msec last;       /* progress */
+    fa__msec paid_until; /* by then more must have come or gone */
+    uint64_t rest;       /* of a division, so that single bytes count in full */
 } fa__pace;
+
+enum { FA__PACE_GRACE_MS = 5000, FA__PACE_AHEAD_MS = 10000 };
+
+static inline void fa__pace_begin(fa__pace *pace, fa__msec now)
+{
+    *pace = (fa__pace){.last = now, .paid_until = now + FA__PACE_GRACE_MS};
+}
+
+static inline void fa__pace_progress(fa__pace *pace, fa__msec now, size_t n,
+                                     uint32_t bytes_per_s)
+{
+    uint64_t paid = pace->rest + (uint64_t)n * 1000;
+
+    pace->last = now;
+    if (bytes_per_s == 0)
+        return;
+    pace->paid_until += paid / bytes_per_s;
+    pace->rest = paid % bytes_per_s;
+    if (pace->paid_until > now + FA__PACE_AHEAD_MS)
+        pace->paid_until = now + FA__PACE_AHEAD_MS;
+}
 
 struct fa_stream {
     fa_stream_handler handler;

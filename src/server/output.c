@@ -28,8 +28,8 @@ static void note_sent(fa__conn *conn, size_t n)
 {
     fa__count(&conn->worker->counters.bytes_out, n);
     if (conn->out.len > conn->out_at) {
-        conn->writing.bytes += n;
-        conn->writing.last = fa__loop_now(conn->worker->loop);
+        fa__pace_progress(&conn->writing, fa__loop_now(conn->worker->loop), n,
+                          fa__conn_limits(conn)->min_rate_bytes_per_s);
     }
 }
 
@@ -41,7 +41,7 @@ static void open_own(fa__conn *conn)
         fa__msec now = fa__loop_now(conn->worker->loop);
 
         conn->out.len = conn->out_at = 0;
-        conn->writing = (fa__pace){.since = now, .last = now};
+        fa__pace_begin(&conn->writing, now);
     } else if (conn->out_at > conn->out.len / 2) {
         fa__buf_consume(&conn->out, conn->out_at);
         conn->out_at = 0;
