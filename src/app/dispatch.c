@@ -3,6 +3,7 @@
 
 #include <fasterapi/error.h>
 
+#include "app/allow.h"
 #include "app/app.h"
 #include "app/redirect.h"
 #include "http/target.h"
@@ -44,11 +45,15 @@ static void keep_params(fa_request *req, const fa__route_match *match)
     }
 }
 
-static void answer_no_route(fa_request *req, const fa__route_match *match)
+static void answer_no_route(fa_request *req, fa_slice path, const fa__route_match *match)
 {
     if (match->kind == FA__ROUTE_METHOD_NOT_ALLOWED) {
-        (void)fa_response_header(req, FA_SLICE("allow"), match->route->allow);
-        (void)fa_respond_error(req, 405, (fa_slice){NULL, 0});
+        fa_slice allow = fa__allowed_methods(req, path, match);
+
+        if (allow.p == NULL || fa_response_header(req, FA_SLICE("allow"), allow) != 0)
+            (void)fa__dispatch_fail(req, FA_ERR_NOMEM);
+        else
+            (void)fa_respond_error(req, 405, (fa_slice){NULL, 0});
     } else if (match->kind == FA__ROUTE_REDIRECT) {
         (void)fa__redirect(req, match->location, match->append_slash);
     } else {
@@ -80,7 +85,7 @@ static const fa__endpoint *resolve(fa_request *req)
         if (match.kind == FA__ROUTE_NOT_FOUND && req->app->fallback.handler != NULL)
             return &req->app->fallback;
         if (match.kind != FA__ROUTE_FOUND && match.kind != FA__ROUTE_MOUNT) {
-            answer_no_route(req, &match);
+            answer_no_route(req, rest, &match);
             return NULL;
         }
         keep_params(req, &match);
