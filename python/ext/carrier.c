@@ -79,6 +79,21 @@ idle_is_done(Carrier *self)
     return res != 0;
 }
 
+/* 1 when somebody asked the task to end and did not take it back: its next step, or the
+   next future it waits for, would be cancelled. */
+static int
+is_cancelled(Carrier *self)
+{
+    PyObject *count =
+        PyObject_CallMethodNoArgs(self->task, self->worker->core->str_cancelling);
+    int res = count != NULL ? PyObject_IsTrue(count) : -1;
+
+    Py_XDECREF(count);
+    if (res < 0)
+        PyErr_Clear();
+    return res != 0;
+}
+
 /* Ends the rest of an idle task, or lets it see what it was adopted for. */
 static int
 wake(Carrier *self)
@@ -138,6 +153,8 @@ after_step(Carrier *self, PySendResult sent, PyObject **result)
         finish(self, *result, NULL);
         Py_CLEAR(*result);
     }
+    if (is_cancelled(self))
+        self->retired = true;
     give_back(self);
     return rest(self, result);
 }
@@ -304,7 +321,8 @@ carrier_take(Worker *worker)
             Py_DECREF(self);
             return NULL;
         }
-        if (!self->retired)
+        /* One whose task has been cancelled at rest ends by itself. */
+        if (!self->retired && !idle_is_done(self))
             return self;
         Py_DECREF(self);
         --n;
@@ -380,7 +398,7 @@ carrier_run(Worker *worker, PyObject *coroutine, PyObject *owner, carrier_fn *fn
         } else {
             finish_with_error(self);
         }
-        if (idle_is_done(self))
+        if (idle_is_done(self) || (self->idle == NULL && is_cancelled(self)))
             self->retired = true; /* cancelled from within, too late to matter */
         give_back(self);
         if (self->retired && wake(self) < 0)

@@ -13,6 +13,7 @@
     X(asgi)                                                                              \
     X(body)                                                                              \
     X(cancel)                                                                            \
+    X(cancelling)                                                                        \
     X(client)                                                                            \
     X(context)                                                                           \
     X(create_future)                                                                     \

@@ -74,6 +74,21 @@ send_500(Cycle *self)
     }
 }
 
+static void
+report_result(Worker *worker, PyObject *result)
+{
+    PyObject *text = PyUnicode_FromFormat(
+        "ASGI callable should return None, but returned '%S'.", result);
+    const char *utf8 = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
+
+    if (utf8 == NULL) {
+        PyErr_Clear(); /* its __str__() raised */
+        utf8 = "ASGI callable should return None, but returned a value.";
+    }
+    worker_report(worker, utf8, NULL);
+    Py_XDECREF(text);
+}
+
 /* The application has returned, or raised. */
 static void
 on_done(PyObject *owner, PyObject *result, PyObject *error)
@@ -87,8 +102,7 @@ on_done(PyObject *owner, PyObject *result, PyObject *error)
             fa_response_abort(self->req);
         send_500(self);
     } else if (result != NULL && result != Py_None) {
-        worker_report(worker, "ASGI callable should return None, but returned a value.",
-                      NULL);
+        report_result(worker, result);
         if (self->req != NULL)
             fa_response_abort(self->req);
     } else if (!self->started && !self->disconnected) {
@@ -146,6 +160,10 @@ call_application(Cycle *self)
     if (coroutine == NULL || PyCoro_CheckExact(coroutine))
         return coroutine;
     iterator = PyObject_CallMethod(coroutine, "__await__", NULL);
+    if (iterator == NULL && PyErr_ExceptionMatches(PyExc_AttributeError) &&
+        Py_TYPE(coroutine)->tp_as_async == NULL)
+        PyErr_Format(PyExc_TypeError, "object %.100s can't be used in 'await' expression",
+                     Py_TYPE(coroutine)->tp_name);
     Py_DECREF(coroutine);
     return iterator;
 }

@@ -148,6 +148,8 @@ write_body(Cycle *self, PyObject *body)
         return 0;
     }
     if (rv == FA_ERR_INVALID) {
+        if (fa_request_method(self->req) == FA_HEAD)
+            return 0; /* nothing of it is sent, so nothing can be too long */
         PyErr_SetString(PyExc_RuntimeError,
                         "Response content longer than Content-Length");
         return -1;
