@@ -175,6 +175,8 @@ class Server:
         if config.limit_concurrency is not None:
             state = self.server_state
             app = _app.ConcurrencyLimit(app, config.limit_concurrency, lambda: state.connections)
+        if listening and listening[0].family == socket.AF_UNIX:
+            app = _app.with_server(app, (listening[0].getsockname(), None))
         if config.encoded_headers:
             app = _app.with_headers(app, config.encoded_headers)
         # Requests run in copies of the context in which the worker is made.
@@ -247,6 +249,8 @@ class Server:
             )
             for task in tasks:
                 task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
+            if tasks:  # they may have something to say, not all the time in the world
+                await asyncio.wait(tasks, timeout=1)
         if not self.force_exit:
             await self.lifespan.shutdown()
 

@@ -16,6 +16,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 FRAME = re.compile(r'([ |]*)  File ".*", line \d+, in ')
 
+RUNNING = re.compile(r"running on (?:\S*:(\d+)|unix socket (\S+)).* \(Press")
+
 
 @dataclasses.dataclass
 class Server:
@@ -72,14 +74,12 @@ def serving(kind: str, site: pathlib.Path, logs: pathlib.Path, *options: str, **
     server = Server(process, logs, 0)
     try:
         deadline = time.monotonic() + 20
-        while not (found := re.search(r"running on (\S+)(?: socket (\S+))?", server.text("err"))):
+        while not (found := RUNNING.search(server.text("err"))):
             assert process.poll() is None, server.text("err")
             assert time.monotonic() < deadline, server.text("err")
             time.sleep(0.01)
-        if found[1] == "unix":
-            server.path = found[2]
-        else:
-            server.port = int(found[1].rpartition(":")[2])
+        server.path = found[2]
+        server.port = int(found[1] or 0)
         server.seen["err"] = len(server.text("err"))  # what it runs under is its own
         yield server
     finally:
@@ -196,4 +196,4 @@ def normalised(log: str) -> str:
         if not frame and line != "Traceback (most recent call last):\n":
             kept.append(line)
     log = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", "".join(kept))
-    return re.sub(r"\[\d+\]", "[PID]", log)
+    return re.sub(r"\[((?:\033\[36m)?)\d+((?:\033\[0m)?)\]", r"[\1PID\2]", log)
