@@ -43,7 +43,8 @@ typedef struct result {
 } result;
 
 static const fa__bench_case *const tables[] = {
-    fa__bench_http1, fa__bench_response, fa__bench_route, fa__bench_json, NULL,
+    fa__bench_http1, fa__bench_response,  fa__bench_route,
+    fa__bench_json,  fa__bench_websocket, NULL,
 };
 
 /* CPU time of this thread: what other processes take of the core is not ours. */

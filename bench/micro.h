@@ -28,5 +28,6 @@ extern const fa__bench_case fa__bench_http1[];
 extern const fa__bench_case fa__bench_json[];
 extern const fa__bench_case fa__bench_route[];
 extern const fa__bench_case fa__bench_response[];
+extern const fa__bench_case fa__bench_websocket[];
 
 #endif

@@ -9,10 +9,12 @@
 
 typedef struct ws_trace {
     fa__ws ws;
-    fa__buf text; /* a line an event: "text 5:hello", "close 1000:bye", "fail 1002" */
-    fa__buf out;  /* what the peer gets */
-    bool echo;    /* send each message back */
-    bool pause;   /* pause in each event */
+    fa__buf text;     /* a line an event: "text 5:hello", "close 1000:bye", "fail 1002" */
+    fa__buf messages; /* what was received: opcode, length, bytes */
+    fa__buf out;      /* what the peer gets */
+    bool echo;        /* send each message back */
+    bool pause;       /* pause in each event */
+    bool failed;
 } ws_trace;
 
 static inline void ws_trace_line(ws_trace *t, const char *name, long code, fa_slice bytes)
@@ -33,6 +35,10 @@ static inline void ws_trace_message(void *ctx, fa__ws_opcode opcode, fa_slice by
     ws_trace *t = ctx;
 
     ws_trace_line(t, opcode == FA__WS_TEXT ? "text" : "binary", (long)bytes.len, bytes);
+    if (fa__buf_append(&t->messages, &opcode, sizeof(opcode)) != 0 ||
+        fa__buf_append(&t->messages, &bytes.len, sizeof(bytes.len)) != 0 ||
+        fa__buf_append(&t->messages, bytes.p, bytes.len) != 0)
+        abort();
     if (t->echo)
         (void)fa__ws_send(&t->ws, opcode, bytes);
 }
@@ -54,6 +60,9 @@ static inline void ws_trace_close(void *ctx, uint16_t code, fa_slice reason)
 
 static inline void ws_trace_fail(void *ctx, uint16_t code, const char *why)
 {
+    ws_trace *t = ctx;
+
+    t->failed = true;
     ws_trace_line(ctx, "fail", code, fa_slice_of(why));
 }
 
@@ -65,6 +74,7 @@ static inline void ws_trace_init(ws_trace *t, const fa__ws_options *options,
 
     memset(t, 0, sizeof(*t));
     fa__buf_init(&t->text, &fa__malloc);
+    fa__buf_init(&t->messages, &fa__malloc);
     fa__buf_init(&t->out, alloc);
     if (fa__ws_init(&t->ws, options, &events, t, &t->out, alloc) != 0)
         abort();
@@ -74,6 +84,7 @@ static inline void ws_trace_free(ws_trace *t)
 {
     fa__ws_free(&t->ws);
     fa__buf_free(&t->text);
+    fa__buf_free(&t->messages);
     fa__buf_free(&t->out);
 }
 
