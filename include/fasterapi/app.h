@@ -38,8 +38,8 @@ typedef int fa_handler(fa_request *req, void *user_data);
  * `pattern` is an absolute path: `{name}` captures one segment, `{name:int}`,
  * `{name:float}`, `{name:uuid}` what looks like one, `{name:path}` the rest with its
  * slashes. Of several routes that match, the one registered first answers. A path
- * that matches with other methods only is answered 405 with all of them in Allow (RFC 9110,
- * 15.5.6), an unknown one 404.
+ * that matches with other methods only is answered 405 with all of them in Allow (RFC
+ * 9110, 15.5.6), an unknown one 404.
  *
  * Ownership: `pattern` is copied, `user_data` borrowed until fa_app_del().
  * Threads:   not while the app is served.
