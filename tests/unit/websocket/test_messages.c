@@ -243,6 +243,9 @@ static void test_compressed(void **state)
         {"01:a c0:b", "fail 1002:reserved bit set\n"},
         {"c9:a", "fail 1002:compressed control frame\n"},
         {"c1:\\fa\\0f\\00", "fail 1007:invalid UTF-8\n"}, /* a byte FF, inflated */
+        {"41:\\fa\\0f\\00", "fail 1007:invalid UTF-8\n"}, /* seen before the end */
+        {"c1:\\f3\\48\\cd\\c9\\c9\\07\\00\\00 c1:\\f2\\00\\11\\00\\00",
+         "text 5:Hello\ntext 5:Hello\n"}, /* a final block does not empty the window */
     };
     fa__ws_options options = FA__WS_OPTIONS_DEFAULT;
 
