@@ -63,8 +63,10 @@ static inline fa__ws_state fa__ws_get_state(const fa__ws *ws)
 /* What came from the peer, in pieces of any size; it is changed in place.
 
    Returns how many bytes were used: `len`, or fewer when fa__ws_pause() was called from
-   an event, and then the rest is fed again later, unchanged. FA_ERR_NOMEM: as told by
-   the event `fail`. Once CLOSED, all input is ignored. */
+   an event, and then the rest is fed again later, unchanged. FA_ERR_NOMEM, or
+   FA_ERR_SYSTEM from a client's masks, as told by the event `fail`. Once CLOSED, all
+   input is ignored. Pongs are appended to the output as pings come: whoever lets it grow
+   must stop feeding. */
 ptrdiff_t fa__ws_feed(fa__ws *ws, char *data, size_t len);
 
 /* From within an event: no further event until the next fa__ws_feed(). */
