@@ -66,4 +66,4 @@ install: build ## install under PREFIX (default /usr/local); DESTDIR is respecte
 	@[ -n "$(DESTDIR)" ] || ldconfig
 
 clean: ## remove the build directories and the tests' Python environment
-	rm -rf build-release build-dev build-clang build-asan build-tsan build-fuzz .venv
+	rm -rf build-release build-dev build-clang build-asan build-tsan build-fuzz build-python-* .venv .venv-python

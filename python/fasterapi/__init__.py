@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from fasterapi._config import Config
-from fasterapi._options import UnsupportedOption
+from fasterapi._options import OptionError, UnsupportedOption
 from fasterapi._server import Server, run
 
 __version__ = "0.1.0"
-__all__ = ["Config", "Server", "UnsupportedOption", "main", "run"]
+__all__ = ["Config", "OptionError", "Server", "UnsupportedOption", "main", "run"]
 
 
 def __getattr__(name: str) -> Any:

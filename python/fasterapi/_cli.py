@@ -16,7 +16,7 @@ import click
 
 import fasterapi
 from fasterapi import _discover, _logging
-from fasterapi._options import UnsupportedOption
+from fasterapi._options import OptionError
 from fasterapi._server import run as run_server
 
 NOT_YET = "Not supported yet."
@@ -275,7 +275,7 @@ def _serve(app: str, app_dir: str | None, options: dict[str, Any]) -> None:
         options["log_config"] = _logging.LOGGING_CONFIG
     try:
         run_server(app, app_dir=app_dir, **options)
-    except UnsupportedOption as error:
+    except OptionError as error:
         _fail(f"--{error.option.replace('_', '-')} {error.reason}")
 
 

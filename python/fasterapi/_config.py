@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from fasterapi import _app, _bind, _logging
 from fasterapi._lifespan import Lifespan, NoLifespan
-from fasterapi._options import DEFAULTS, UnsupportedOption, refuse_unsupported
+from fasterapi._options import DEFAULTS, OptionError, UnsupportedOption, refuse_unsupported
 from fasterapi._proxy import ProxyHeaders
 
 STARTUP_FAILURE = 3
@@ -24,7 +24,7 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class Config:
-    """Raises UnsupportedOption for what is not there yet, ValueError for what makes no
+    """Raises UnsupportedOption for what is not there yet, OptionError for what makes no
     sense. Logging is set up here, the application loaded by load()."""
 
     def __init__(
@@ -258,28 +258,28 @@ class Config:
 
 
 def _check(given: dict[str, Any]) -> None:
-    """ValueError for values that would only fail later, or never be noticed."""
+    """OptionError for values that would only fail later, or never be noticed."""
     for name, choices in (
         ("lifespan", ("auto", "on", "off")),
         ("interface", ("auto", "asgi3", "asgi2")),
     ):
         if given[name] not in choices:
-            raise ValueError(f"{name!r} must be one of {', '.join(choices)}")
+            raise OptionError(name, f"must be one of {', '.join(choices)}")
     level = given["log_level"]
     if isinstance(level, str) and level.lower() not in _logging.LEVELS:
-        raise ValueError(f"'log_level' must be one of {', '.join(_logging.LEVELS)}")
+        raise OptionError("log_level", f"must be one of {', '.join(_logging.LEVELS)}")
     if not 0 <= given["port"] <= 65535:
-        raise ValueError("'port' must be from 0 to 65535")
+        raise OptionError("port", "must be from 0 to 65535")
     if given["timeout_keep_alive"] < 0:
-        raise ValueError("'timeout_keep_alive' must not be negative")
+        raise OptionError("timeout_keep_alive", "must not be negative")
     if given["limit_max_requests_jitter"] < 0:
-        raise ValueError("'limit_max_requests_jitter' must not be negative")
+        raise OptionError("limit_max_requests_jitter", "must not be negative")
     if not given["root_path"].isascii():
-        raise ValueError("'root_path' must be ASCII, percent-encoded where need be")
+        raise OptionError("root_path", "must be ASCII, percent-encoded where need be")
     for name, value in given["headers"] or ():
         # RFC 9110, section 5.5: they would end the field, or the head.
         if not name or not name.isascii() or CONTROL & {*name.encode(), *value.encode()}:
-            raise ValueError(f"'headers' has {name!r}, which is no field of HTTP")
+            raise OptionError("headers", f"has {name!r}, which is no field of HTTP")
 
 
 def _load_environment(path: str | os.PathLike[str]) -> None:

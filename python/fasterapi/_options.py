@@ -36,8 +36,8 @@ _INSTEAD = {
 }
 
 
-class UnsupportedOption(ValueError):
-    """An option that asks for what is not there. `option` is its keyword."""
+class OptionError(ValueError):
+    """An option that cannot be as it is given. `option` is its keyword."""
 
     def __init__(self, option: str, reason: str) -> None:
         super().__init__(reason)
@@ -46,6 +46,10 @@ class UnsupportedOption(ValueError):
 
     def __str__(self) -> str:
         return f"{self.option!r} {self.reason}"
+
+
+class UnsupportedOption(OptionError):
+    """An option that asks for what is not there."""
 
 
 def refuse_unsupported(options: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from fasterapi import _app, _core, _logging
-from fasterapi._config import STARTUP_FAILURE, Config, UnsupportedOption
+from fasterapi._config import STARTUP_FAILURE, Config
 from fasterapi._lifespan import Lifespan, NoLifespan
 
 TICK_S = 0.1
@@ -304,6 +304,3 @@ def run(app: Any, *, app_dir: str | None = None, **options: Any) -> None:
         pass
     if not server.started:
         sys.exit(STARTUP_FAILURE)
-
-
-__all__ = ["Listener", "Server", "ServerState", "UnsupportedOption", "run"]

@@ -1,0 +1,157 @@
+"""What `import fasterapi` gives, and rules that need no process of their own. The package
+under test is imported in a fresh interpreter: this one may have no build yet."""
+
+import pathlib
+import subprocess
+import sys
+
+import peers
+import pytest
+
+
+def python(site: pathlib.Path, code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        env=peers.environment(site),
+        cwd=peers.HERE,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_names(site: pathlib.Path) -> None:
+    code = "import fasterapi; print(*fasterapi.__all__); [getattr(fasterapi, n) for n in fasterapi.__all__]"
+    assert python(site, code) == "Config OptionError Server UnsupportedOption main run"
+
+
+def test_no_fastapi_nor_uvicorn_needed(site: pathlib.Path) -> None:
+    code = """
+import sys
+sys.modules |= dict.fromkeys(("fastapi", "uvicorn", "starlette", "uvloop", "click"))
+import fasterapi
+fasterapi.Config("x:y").get_loop_factory()
+try:
+    fasterapi.FastAPI
+except AttributeError as error:
+    print(error)
+"""
+    assert python(site, code) == "module 'fasterapi' has no attribute 'FastAPI'"
+
+
+def test_names_of_fastapi(site: pathlib.Path) -> None:
+    code = "from fasterapi import FastAPI, Depends; import fastapi; print(FastAPI is fastapi.FastAPI)"
+    assert python(site, code) == "True"
+
+
+def test_same_signature(site: pathlib.Path) -> None:
+    """Config takes what uvicorn's does, with the same defaults; log_config apart."""
+    code = """
+import inspect, fasterapi, uvicorn
+ours, theirs = (inspect.signature(m.Config).parameters for m in (fasterapi, uvicorn))
+told = lambda ps: [(n, p.default) for n, p in ps.items() if n != "log_config"]
+assert told(ours) == told(theirs), (told(ours), told(theirs))
+given = fasterapi.Config("x:y")
+for name in ours:
+    getattr(given, name) if not name.startswith(("reload_", "env_")) else None
+"""
+    python(site, code)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "port=70000",
+        "lifespan='maybe'",
+        "interface='asgi4'",
+        "log_level='loud'",
+        "timeout_keep_alive=-1",
+        "root_path='/\\xe9'",
+        "headers=[('x', 'a\\r\\nb: c')]",
+        "headers=[('', 'a')]",
+        "workers=2",
+        "ssl_certfile='x'",
+    ],
+)
+def test_refused(site: pathlib.Path, options: str) -> None:
+    code = f"""
+import fasterapi
+try:
+    fasterapi.Config("x:y", {options})
+except ValueError as error:
+    print(error)
+"""
+    assert f"'{options.partition('=')[0]}'" in python(site, code)
+
+
+def test_trusted_hosts(site: pathlib.Path) -> None:
+    """As uvicorn's, for hosts and lists of all kinds."""
+    code = r"""
+from fasterapi._proxy import TrustedHosts as Ours
+from uvicorn.middleware.proxy_headers import _TrustedHosts as Theirs
+rules = ["*", ["*"], "", "127.0.0.1", "127.0.0.1, 10.0.0.0/8", "::1,2001:db8::/32", "unix:/x",
+         "10.0.0.1/8", "x/y", ["127.0.0.1", "10.1.2.3"]]
+hosts = [None, "", "127.0.0.1", "10.1.2.3", "::1", "0:0::1", "2001:db8::5", "unix:/x", "x/y",
+         "127.0.0.01", "1" * 300, "::ffff:127.0.0.1"]
+entries = hosts[1:] + ["10.1.2.3:80", "[::1]", "[::1]:80", "[::1", "[::1]x", "[::1]:x", "a:b", "a:b:c",
+                       "127.0.0.1:", ":80", "1.2.3.4:-1", "1.2.3.4: 80"]
+for rule in rules:
+    ours, theirs = Ours(rule), Theirs(rule)
+    for host in hosts:
+        assert (host in ours) == (host in theirs), (rule, host)
+    for a in entries:
+        for b in entries:
+            text = f"{a}, {b}"
+            assert ours.client_of(text) == theirs.get_trusted_client_address(text), (rule, text)
+"""
+    python(site, code)
+
+
+def test_server_in_a_loop(site: pathlib.Path) -> None:
+    """As tests use uvicorn's: serve() as a task, should_exit, the socket, and no task left."""
+    code = r"""
+import asyncio, logging, fasterapi
+from life_apps import plain
+
+async def main():
+    for _ in range(2):
+        server = fasterapi.Server(fasterapi.Config(plain, port=0, log_level="critical"))
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).endswith(b"plain")
+        writer.close()
+        assert server.server_state.total_requests == 1
+        server.should_exit = True
+        await task
+    await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == {asyncio.current_task()}, asyncio.all_tasks()
+    print("ended")
+
+asyncio.run(main(), debug=True)
+"""
+    assert python(site, code).endswith("ended")
+
+
+def test_run_in_a_thread(site: pathlib.Path) -> None:
+    """Signals are left alone there."""
+    code = r"""
+import threading, time, urllib.request, fasterapi
+from life_apps import plain
+server = fasterapi.Server(fasterapi.Config(plain, port=0, log_level="critical"))
+thread = threading.Thread(target=server.run)
+thread.start()
+while not server.started:
+    time.sleep(0.01)
+port = server.servers[0].sockets[0].getsockname()[1]
+print(urllib.request.urlopen(f"http://127.0.0.1:{port}/").read())
+server.should_exit = True
+thread.join(10)
+assert not thread.is_alive()
+"""
+    assert python(site, code).endswith("b'plain'")
