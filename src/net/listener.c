@@ -88,6 +88,10 @@ int fa__listener_tcp(fa__listener *out, fa_slice host, uint16_t port,
     name[host.len] = '\0';
     snprintf(service, sizeof(service), "%u", (unsigned)port);
     rv = getaddrinfo(host.len > 0 ? name : NULL, service, &hints, &found);
+    /* A system without a hosts file does not know the name that RFC 6761, 6.3 reserves
+       for the loopback address. */
+    if (rv != 0 && fa__equal_nocase(host, FA_SLICE("localhost")))
+        rv = getaddrinfo("127.0.0.1", service, &hints, &found);
     if (rv != 0)
         return error_of_lookup(rv);
     rv = FA_ERR_INVALID;
