@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
+
 static const fa__listen_options default_options = {0};
 
 static int set_option(int fd, int level, int name, int value)
