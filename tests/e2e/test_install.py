@@ -78,7 +78,9 @@ def installed(root, tmp_path_factory) -> Installed:
     build = tmp_path_factory.mktemp("build")
     prefix = tmp_path_factory.mktemp("prefix")
     options = [f"-D{name}=false" for name in ("tests", "benchmarks", "programs")]
-    run("meson", "setup", build, f"--prefix={prefix}", *options, cwd=root)
+    # Without dpkg-dev Meson would choose lib64, where CMake on Debian does not look;
+    # tools/configure sees to that for `make install`.
+    run("meson", "setup", build, f"--prefix={prefix}", "--libdir=lib", *options, cwd=root)
     run("meson", "install", "-C", build)
     return Installed(prefix)
 
