@@ -132,7 +132,6 @@ struct Worker {
     PyObject *root_path;
     PyObject *root_path_bytes;
     PyObject *asgi_version;
-    fa_log_options log;
 };
 
 /* Logs through the Python side; an exception raised there is written as unraisable. */

@@ -19,35 +19,7 @@
 
 #include "base/memory.h"
 
-static void die(const char *why)
-{
-    fprintf(stderr, "json_driver: %s\n", why);
-    exit(2);
-}
-
-static unsigned digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    if (c >= 'a' && c <= 'f')
-        return (unsigned)(c - 'a') + 10;
-    die("bad hexadecimal");
-    return 0;
-}
-
-/* On the heap, exactly as long as the text, so that ASan sees one byte too far. */
-static char *unhex(const char *hex, size_t *n)
-{
-    char *p;
-
-    *n = strcmp(hex, "-") == 0 ? 0 : strlen(hex) / 2;
-    p = malloc(*n != 0 ? *n : 1);
-    if (p == NULL)
-        die("no memory");
-    for (size_t i = 0; i < *n; ++i)
-        p[i] = (char)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
-    return p;
-}
+#include "hex.h"
 
 static void put_answer(int error, size_t at, fa_slice v)
 {

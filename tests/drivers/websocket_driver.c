@@ -17,15 +17,11 @@
 
 #include "websocket/ws.h"
 
+#include "hex.h"
+
 static fa__ws ws;
 static fa__buf out, events;
 static fa__ws_deflate deflate;
-
-static void die(const char *why)
-{
-    fprintf(stderr, "websocket_driver: %s\n", why);
-    exit(2);
-}
 
 static void put(fa__buf *b, const char *text, size_t n)
 {
@@ -106,30 +102,6 @@ static void begin(const char *role, unsigned long fragment)
     options.writer.min_deflate_bytes = 1;
     if (fa__ws_init(&ws, &options, &all, NULL, &out, &fa__malloc) != 0)
         die("bad options");
-}
-
-static unsigned digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    if (c >= 'a' && c <= 'f')
-        return (unsigned)(c - 'a') + 10;
-    die("bad hexadecimal");
-    return 0;
-}
-
-/* On the heap, exactly as long as the bytes, so that ASan sees one too far. */
-static char *unhex(const char *hex, size_t *n)
-{
-    char *p;
-
-    *n = strcmp(hex, "-") == 0 ? 0 : strlen(hex) / 2;
-    p = malloc(*n != 0 ? *n : 1);
-    if (p == NULL)
-        die("no memory");
-    for (size_t i = 0; i < *n; ++i)
-        p[i] = (char)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
-    return p;
 }
 
 static int send_or_feed(const char *command, const char *code, char *p, size_t n)
