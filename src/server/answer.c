@@ -174,9 +174,7 @@ static void abort_answer(fa_request *req)
 
     /* What is queued goes out, so that the client sees where it broke off. */
     fa__conn_flush(conn);
-    conn->broken = true;
-    if (conn->finish_error == 0)
-        conn->finish_error = FA_ERR_CLOSED;
+    fa__conn_break_off(conn, FA_ERR_CLOSED);
     (void)fa__conn_after(conn);
 }
 

@@ -14,9 +14,7 @@ size_t fa__conn_pending(const fa__conn *conn)
 
 static void mark_broken(fa__conn *conn, int error)
 {
-    conn->broken = true;
-    if (conn->finish_error == 0)
-        conn->finish_error = error;
+    fa__conn_break_off(conn, error);
     if (conn->worker->corked == conn) {
         conn->worker->corked = NULL;
         conn->worker->out_len = 0;
