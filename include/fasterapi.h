@@ -13,5 +13,6 @@
 #include <fasterapi/response.h>
 #include <fasterapi/server.h>
 #include <fasterapi/slice.h>
+#include <fasterapi/websocket.h>
 
 #endif

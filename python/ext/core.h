@@ -124,15 +124,27 @@ struct Worker {
     fa_worker *worker; /* NULL after close() */
     PyObject *asgi;    /* the application */
     PyObject *loop;
-    PyObject *context;   /* of which each carrier gets a copy */
-    PyObject *carriers;  /* list: those that wait for work */
-    PyObject *on_error;  /* called with (message, exception or None) */
-    PyObject *on_access; /* called with (scope, status), or NULL */
-    PyObject *state;     /* of lifespan, copied for each request */
-    PyObject *root_path;
+    PyObject *context;  /* of which each carrier gets a copy */
+    PyObject *carriers; /* list: those that wait for work */
+
+    /* Options: keywords of Worker(), listed in options.c. Objects may be None. */
+    fa_server_options options;
+    PyObject *on_error;      /* called with (message, exception or None), or None */
+    PyObject *on_access;     /* called with (scope, status), or None */
+    PyObject *state;         /* dict: of lifespan, copied for each request */
+    PyObject *root_path;     /* str, ASCII */
+    PyObject *asgi_version;  /* str */
+    PyObject *server_header; /* str */
     PyObject *root_path_bytes;
-    PyObject *asgi_version;
 };
+
+/* ---- options.c: the keywords of Worker() ---- */
+
+/* Sets every option: to its default, or as `keywords` (a dict or NULL) says. Returns 0,
+   or -1 with TypeError, ValueError or OverflowError. */
+int worker_take_options(Worker *worker, PyObject *keywords);
+int worker_visit_options(Worker *worker, visitproc visit, void *arg);
+void worker_clear_options(Worker *worker);
 
 /* Logs through the Python side; an exception raised there is written as unraisable. */
 void worker_report(Worker *worker, const char *message, PyObject *error);

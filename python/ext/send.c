@@ -19,7 +19,7 @@ cycle_log_access(Cycle *self, PyObject *status)
 {
     PyObject *args[3] = {self->scope, status, NULL}, *logged;
 
-    if (self->worker->on_access == NULL)
+    if (self->worker->on_access == Py_None)
         return;
     logged = PyObject_Vectorcall(self->worker->on_access, args, 2, NULL);
     if (logged == NULL)

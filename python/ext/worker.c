@@ -4,9 +4,12 @@
 void
 worker_report(Worker *worker, const char *message, PyObject *error)
 {
-    PyObject *res = PyObject_CallFunction(worker->on_error, "sO", message,
-                                          error != NULL ? error : Py_None);
+    PyObject *res;
 
+    if (worker->on_error == Py_None)
+        return;
+    res = PyObject_CallFunction(worker->on_error, "sO", message,
+                                error != NULL ? error : Py_None);
     if (res == NULL)
         PyErr_WriteUnraisable(worker->on_error);
     Py_XDECREF(res);
@@ -25,8 +28,7 @@ raise_fa(int rv)
 }
 
 static int
-make_worker(Worker *self, const char *server_header, int date_header,
-            unsigned idle_timeout_ms)
+make_worker(Worker *self)
 {
     const fa_route all = {
         .handler = cycle_on_request,
@@ -34,60 +36,38 @@ make_worker(Worker *self, const char *server_header, int date_header,
         .stream_body = true,
         .whole_if_there = true,
     };
-    fa_server_options options;
     int rv;
 
-    fa_server_options_init(&options);
-    options.server_header = fa_slice_of(server_header);
-    options.date_header = date_header != 0;
-    options.keep_alive_1_0 = false;            /* as uvicorn */
-    options.limits.max_body_bytes = INT64_MAX; /* the application's business */
-    options.limits.idle_timeout_ms = idle_timeout_ms;
     self->app = fa_app_new(NULL);
     if (self->app == NULL)
         return raise_fa(FA_ERR_NOMEM);
     rv = fa_app_fallback(self->app, &all);
     if (rv == 0)
-        rv = fa_worker_new(&self->worker, self->app, &options);
+        rv = fa_worker_new(&self->worker, self->app, &self->options);
     return rv == 0 ? 0 : raise_fa(rv);
 }
 
 static int
-worker_init(PyObject *op, PyObject *args, PyObject *kwargs)
+worker_init(PyObject *op, PyObject *args, PyObject *options)
 {
-    static char *names[] = {"app",           "loop",        "on_error",
-                            "on_access",     "state",       "root_path",
-                            "server_header", "date_header", "idle_timeout_ms",
-                            "asgi_version",  NULL};
     Worker *self = (Worker *)op;
-    PyObject *asgi, *loop, *on_error, *on_access, *state, *root_path, *version;
-    const char *server_header;
-    int date_header;
-    unsigned idle_timeout_ms;
+    PyObject *asgi, *loop;
 
     if (self->worker != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "already initialised");
         return -1;
     }
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOO!UspIU", names, &asgi, &loop,
-                                     &on_error, &on_access, &PyDict_Type, &state,
-                                     &root_path, &server_header, &date_header,
-                                     &idle_timeout_ms, &version))
+    if (!PyArg_ParseTuple(args, "OO:Worker", &asgi, &loop))
         return -1;
     self->core = core_of_type(Py_TYPE(op));
-    self->asgi = Py_NewRef(asgi);
-    self->loop = Py_NewRef(loop);
-    self->on_error = Py_NewRef(on_error);
-    self->on_access = on_access != Py_None ? Py_NewRef(on_access) : NULL;
-    self->state = Py_NewRef(state);
-    self->root_path = Py_NewRef(root_path);
-    self->asgi_version = Py_NewRef(version);
-    self->root_path_bytes = PyUnicode_AsASCIIString(root_path);
-    self->context = PyContext_CopyCurrent();
-    self->carriers = PyList_New(0);
-    if (self->root_path_bytes == NULL || self->context == NULL || self->carriers == NULL)
+    Py_XSETREF(self->asgi, Py_NewRef(asgi));
+    Py_XSETREF(self->loop, Py_NewRef(loop));
+    Py_XSETREF(self->context, PyContext_CopyCurrent());
+    Py_XSETREF(self->carriers, PyList_New(0));
+    if (self->context == NULL || self->carriers == NULL ||
+        worker_take_options(self, options) < 0)
         return -1;
-    return make_worker(self, server_header, date_header, idle_timeout_ms);
+    return make_worker(self);
 }
 
 /* The worker, or NULL with an exception after close(). */
@@ -216,13 +196,7 @@ worker_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->loop);
     Py_VISIT(self->context);
     Py_VISIT(self->carriers);
-    Py_VISIT(self->on_error);
-    Py_VISIT(self->on_access);
-    Py_VISIT(self->state);
-    Py_VISIT(self->root_path);
-    Py_VISIT(self->root_path_bytes);
-    Py_VISIT(self->asgi_version);
-    return 0;
+    return worker_visit_options(self, visit, arg);
 }
 
 static int
@@ -234,12 +208,7 @@ worker_clear(PyObject *op)
     Py_CLEAR(self->loop);
     Py_CLEAR(self->context);
     Py_CLEAR(self->carriers);
-    Py_CLEAR(self->on_error);
-    Py_CLEAR(self->on_access);
-    Py_CLEAR(self->state);
-    Py_CLEAR(self->root_path);
-    Py_CLEAR(self->root_path_bytes);
-    Py_CLEAR(self->asgi_version);
+    worker_clear_options(self);
     return 0;
 }
 

@@ -185,14 +185,14 @@ class Server:
             _core.Worker,
             app,
             loop,
-            log_error,
-            log_access if access_logger.hasHandlers() else None,
-            self.lifespan.state,
-            config.root_path,
-            config.server_name,
-            config.date_header,
-            round(config.timeout_keep_alive * 1000),
-            config.asgi_version,
+            on_error=log_error,
+            on_access=log_access if access_logger.hasHandlers() else None,
+            state=self.lifespan.state,
+            root_path=config.root_path,
+            asgi_version=config.asgi_version,
+            server_header=config.server_name,
+            date_header=config.date_header,
+            timeout_keep_alive=config.timeout_keep_alive,
         )
         self.server_state.worker = worker
         for listener in listening:
