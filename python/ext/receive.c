@@ -1,5 +1,6 @@
 /* receive(): the body as it comes, then the disconnect. */
 #include "cycle.h"
+#include "message.h"
 
 void
 cycle_wake_receivers(Cycle *self)
@@ -42,15 +43,13 @@ static PyObject *
 message_of_body(Cycle *self)
 {
     core_state *core = self->worker->core;
-    PyObject *message = PyDict_New();
+    PyObject *message = message_new(core, core->text_http_request);
     PyObject *body = self->body != NULL ? self->body : Py_NewRef(core->empty_bytes);
 
     self->body = NULL;
-    if (message != NULL &&
-        (PyDict_SetItem(message, core->str_type, core->text_http_request) < 0 ||
-         PyDict_SetItem(message, core->str_body, body) < 0 ||
-         PyDict_SetItem(message, core->str_more_body,
-                        self->more_body ? Py_True : Py_False) < 0))
+    if (message != NULL && (PyDict_SetItem(message, core->str_body, body) < 0 ||
+                            PyDict_SetItem(message, core->str_more_body,
+                                           self->more_body ? Py_True : Py_False) < 0))
         Py_CLEAR(message);
     Py_DECREF(body);
     self->handed_out = !self->more_body;
@@ -65,15 +64,10 @@ next_message(PyObject *op)
 {
     Cycle *self = (Cycle *)op;
     core_state *core = self->worker->core;
-    PyObject *message;
 
     if (!self->disconnected && !self->complete)
         return message_of_body(self);
-    message = PyDict_New();
-    if (message != NULL &&
-        PyDict_SetItem(message, core->str_type, core->text_http_disconnect) < 0)
-        Py_CLEAR(message);
-    return message;
+    return message_new(core, core->text_http_disconnect);
 }
 
 PyObject *

@@ -1,5 +1,6 @@
 /* send(): messages become the answer. */
 #include "cycle.h"
+#include "message.h"
 
 void
 cycle_wake_sender(Cycle *self)
@@ -27,94 +28,25 @@ cycle_log_access(Cycle *self, PyObject *status)
     Py_XDECREF(logged);
 }
 
-/* Borrowed; NULL with an exception if it is missing. */
-static PyObject *
-item(PyObject *message, PyObject *key)
-{
-    PyObject *value = PyDict_GetItemWithError(message, key);
-
-    if (value == NULL && !PyErr_Occurred())
-        PyErr_SetObject(PyExc_KeyError, key);
-    return value;
-}
-
-static int
-raise_for(int rv)
-{
-    switch (rv) {
-    case FA_ERR_FIELD_NAME:
-        PyErr_SetString(PyExc_RuntimeError, "Invalid HTTP header name.");
-        break;
-    case FA_ERR_FIELD_VALUE:
-        PyErr_SetString(PyExc_RuntimeError, "Invalid HTTP header value.");
-        break;
-    case FA_ERR_NOMEM: PyErr_NoMemory(); break;
-    default: PyErr_SetString(PyExc_RuntimeError, fa_strerror(rv));
-    }
-    return -1;
-}
-
-/* The pair of bytes that a header is. */
-static int
-field_of(fa_field *field, PyObject *pair)
-{
-    PyObject *name, *value;
-
-    if (!PyTuple_Check(pair) && !PyList_Check(pair)) {
-        PyErr_SetString(PyExc_TypeError, "a header is a pair of bytes");
-        return -1;
-    }
-    if (PySequence_Fast_GET_SIZE(pair) != 2) {
-        PyErr_SetString(PyExc_ValueError, "a header is a pair of bytes");
-        return -1;
-    }
-    name = PySequence_Fast_GET_ITEM(pair, 0);
-    value = PySequence_Fast_GET_ITEM(pair, 1);
-    if (!PyBytes_Check(name) || !PyBytes_Check(value)) {
-        PyErr_SetString(PyExc_TypeError, "header names and values are bytes");
-        return -1;
-    }
-    field->name = (fa_slice){PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name)};
-    field->value = (fa_slice){PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value)};
-    return 0;
-}
-
 static int
 start_answer(Cycle *self, int status, PyObject *headers)
 {
-    enum { FEW = 32 };
-    fa_field few[FEW], *fields = few;
-    PyObject *list = PySequence_Fast(headers, "headers must be iterable");
-    Py_ssize_t n = list != NULL ? PySequence_Fast_GET_SIZE(list) : 0;
-    int rv = list != NULL ? 0 : -1;
+    message_fields fields;
+    int rv;
 
-    if (rv == 0 && n > FEW) {
-        fields = PyMem_New(fa_field, (size_t)n);
-        if (fields == NULL) {
-            PyErr_NoMemory();
-            rv = -1;
-        }
-    }
-    for (Py_ssize_t i = 0; rv == 0 && i < n; ++i)
-        rv = field_of(&fields[i], PySequence_Fast_GET_ITEM(list, i));
-    if (rv == 0) {
-        rv = fa_response_start_fields(self->req, status, fields, (size_t)n);
-        if (rv == FA_ERR_CLOSED)
-            rv = 0; /* on_finish has told */
-        else if (rv != 0)
-            rv = raise_for(rv);
-    }
-    if (fields != few)
-        PyMem_Free(fields);
-    Py_XDECREF(list);
-    return rv;
+    if (message_fields_init(&fields, headers, 0) < 0)
+        return -1;
+    rv = fa_response_start_fields(self->req, status, fields.at, fields.count);
+    message_fields_free(&fields);
+    /* When it is closed, on_finish has told. */
+    return rv == 0 || rv == FA_ERR_CLOSED ? 0 : message_raise(rv);
 }
 
 static int
 send_start(Cycle *self, PyObject *message)
 {
     core_state *core = self->worker->core;
-    PyObject *status = item(message, core->str_status), *headers, *made = NULL;
+    PyObject *status = message_item(message, core->str_status), *headers, *made = NULL;
     long code = status != NULL ? PyLong_AsLong(status) : -1;
     int rv;
 
@@ -154,7 +86,7 @@ write_body(Cycle *self, PyObject *body)
                         "Response content longer than Content-Length");
         return -1;
     }
-    return rv == 0 || rv == FA_ERR_CLOSED ? 0 : raise_for(rv);
+    return rv == 0 || rv == FA_ERR_CLOSED ? 0 : message_raise(rv);
 }
 
 static int
@@ -192,7 +124,7 @@ static int
 send_message(Cycle *self, PyObject *message)
 {
     core_state *core = self->worker->core;
-    PyObject *type = item(message, core->str_type), *expected;
+    PyObject *type = message_item(message, core->str_type), *expected;
     int same;
 
     if (type == NULL)
