@@ -248,7 +248,6 @@ static fa_deferred *defer(fa_request *req)
 static fa_slice address(fa_request *req, bool of_server, uint16_t *port)
 {
     fa__conn *conn = req->stream;
-    fa__address local;
     char *text = fa_arena_alloc(&req->arena, FA__ADDRESS_TEXT_MAX);
 
     *port = 0;
@@ -258,10 +257,13 @@ static fa_slice address(fa_request *req, bool of_server, uint16_t *port)
         *port = fa__address_port(&conn->peer);
         return fa__address_text(text, &conn->peer);
     }
-    if (fa__address_local(&local, conn->io.fd) != 0)
-        return (fa_slice){NULL, 0};
-    *port = fa__address_port(&local);
-    return fa__address_text(text, &local);
+    if (!conn->local_known) {
+        if (fa__address_local(&conn->local, conn->io.fd) != 0)
+            return (fa_slice){NULL, 0};
+        conn->local_known = true;
+    }
+    *port = fa__address_port(&conn->local);
+    return fa__address_text(text, &conn->local);
 }
 
 static fa_slice scheme(const fa_request *req)

@@ -100,6 +100,8 @@ struct fa__conn {
     fa__http1_parser parser; /* of a head that came in pieces */
     fa__pace reading, writing;
     fa__address peer;
+    fa__address local; /* asked for with the first request that wants it */
+    bool local_known;
     fa_stream stream;
 };
 

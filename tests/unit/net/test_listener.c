@@ -355,10 +355,19 @@ static void test_abort(void **state)
 
 static void test_addresses(void **state)
 {
+    static const char *const ipv4[] = {"0.0.0.0", "1.22.100.9", "10.99.109.199",
+                                       "127.0.0.1", "255.255.255.255"};
     fa__address address = {.in6 = {0}};
 
     (void)state;
     check_address(&address, "", 0);
+    address.in.sin_family = AF_INET;
+    address.in.sin_port = htons(80);
+    for (size_t i = 0; i < ARRAY_LEN(ipv4); ++i) {
+        CHECK_INT(inet_pton(AF_INET, ipv4[i], &address.in.sin_addr), ==, 1);
+        check_address(&address, ipv4[i], 80);
+    }
+    address = (fa__address){.in6 = {0}};
     address.in6.sin6_family = AF_INET6;
     address.in6.sin6_port = htons(8000);
     CHECK_INT(inet_pton(AF_INET6, "2001:db8::1", &address.in6.sin6_addr), ==, 1);
