@@ -14,39 +14,54 @@ struct Carrier {
     PyObject *context;  /* of the task */
     PyObject *snapshot; /* what `context` was like at first */
     PyObject *idle;     /* the future awaited while idle; NULL before the first step */
-    PyObject *inner;    /* the request's coroutine (or iterator), NULL: idle */
-    PyObject *pending;  /* what `inner` has yielded and the task has not seen yet */
-    PyObject *owner;    /* for `fn` */
-    carrier_fn *fn;
-    bool retired; /* not to be used again: its task is ending */
+    carrier_job job;    /* its coroutine is NULL while idle */
+    PyObject *pending;  /* what it has yielded and the task has not seen yet */
+    bool retired;       /* not to be used again: its task is ending */
 };
 
-static void
+/* The coroutine has ended. True: another one is to begin. */
+static bool
 finish(Carrier *self, PyObject *result, PyObject *error)
 {
-    PyObject *inner = self->inner, *owner = self->owner;
+    carrier_job ended = self->job;
+    bool more;
 
-    self->inner = NULL;
-    self->owner = NULL;
-    self->fn(owner, result, error);
-    Py_DECREF(inner);
-    Py_XDECREF(owner);
+    self->job = (carrier_job){NULL, NULL, NULL};
+    more = ended.done(ended.owner, result, error, &self->job);
+    Py_DECREF(ended.coroutine);
+    Py_XDECREF(ended.owner);
+    return more;
 }
 
-/* Ends the request with the exception that is set. */
-static void
+/* The same with the exception that is set. */
+static bool
 finish_with_error(Carrier *self)
 {
     PyObject *type, *value, *traceback;
+    bool more;
 
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
     if (traceback != NULL)
         (void)PyException_SetTraceback(value, traceback);
-    finish(self, NULL, value);
+    more = finish(self, NULL, value);
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(traceback);
+    return more;
+}
+
+/* What came of a step that was the last. True: another coroutine is to begin. */
+static bool
+ended(Carrier *self, PySendResult sent, PyObject **result)
+{
+    bool more;
+
+    if (sent == PYGEN_ERROR)
+        return finish_with_error(self);
+    more = finish(self, *result, NULL);
+    Py_CLEAR(*result);
+    return more;
 }
 
 /* Whether the next request may run in it: nothing of the last one must be left. A
@@ -141,18 +156,14 @@ rest(Carrier *self, PyObject **result)
     return PYGEN_NEXT;
 }
 
-/* What came of a step of `inner` within the task. */
+/* What came of a step within the task. */
 static PySendResult
 after_step(Carrier *self, PySendResult sent, PyObject **result)
 {
+    while (sent != PYGEN_NEXT && ended(self, sent, result))
+        sent = PyIter_Send(self->job.coroutine, Py_None, result);
     if (sent == PYGEN_NEXT)
         return PYGEN_NEXT;
-    if (sent == PYGEN_ERROR) {
-        finish_with_error(self);
-    } else {
-        finish(self, *result, NULL);
-        Py_CLEAR(*result);
-    }
     if (is_cancelled(self))
         self->retired = true;
     give_back(self);
@@ -164,14 +175,14 @@ carrier_am_send(PyObject *op, PyObject *value, PyObject **result)
 {
     Carrier *self = (Carrier *)op;
 
-    if (self->inner == NULL)
+    if (self->job.coroutine == NULL)
         return rest(self, result); /* the first step of the task, or a stray wake-up */
     if (self->pending != NULL) {
         *result = self->pending;
         self->pending = NULL;
         return PYGEN_NEXT;
     }
-    return after_step(self, PyIter_Send(self->inner, value, result), result);
+    return after_step(self, PyIter_Send(self->job.coroutine, value, result), result);
 }
 
 static PyObject *
@@ -223,9 +234,9 @@ static PyObject *
 throw_into_inner(Carrier *self, PyObject *const *args, Py_ssize_t n)
 {
     core_state *core = self->worker->core;
-    PyObject *stack[4] = {self->inner, args[0], n > 1 ? args[1] : NULL,
+    PyObject *stack[4] = {self->job.coroutine, args[0], n > 1 ? args[1] : NULL,
                           n > 2 ? args[2] : NULL};
-    PyObject *pending = self->pending, *inner = Py_NewRef(self->inner), *result;
+    PyObject *pending = self->pending, *inner = Py_NewRef(self->job.coroutine), *result;
     PySendResult sent;
 
     self->pending = NULL;
@@ -260,7 +271,7 @@ carrier_throw(PyObject *op, PyObject *const *args, Py_ssize_t n)
         PyErr_SetString(PyExc_TypeError, "throw() takes 1 to 3 arguments");
         return NULL;
     }
-    if (self->inner != NULL)
+    if (self->job.coroutine != NULL)
         return throw_into_inner(self, args, n);
     /* Somebody kept hold of the task of a request that is over, and cancelled it. */
     self->retired = true;
@@ -345,7 +356,7 @@ step(Carrier *self, PyObject **result)
         return PYGEN_ERROR;
     Py_DECREF(entered);
     if (PyContext_Enter(self->context) == 0) {
-        sent = PyIter_Send(self->inner, Py_None, result);
+        sent = PyIter_Send(self->job.coroutine, Py_None, result);
         PyErr_Fetch(&type, &value, &traceback);
         if (PyContext_Exit(self->context) < 0)
             PyErr_Clear();
@@ -373,31 +384,26 @@ carrier_retire_all(Worker *worker)
 }
 
 int
-carrier_run(Worker *worker, PyObject *coroutine, PyObject *owner, carrier_fn *fn)
+carrier_run(Worker *worker, const carrier_job *job)
 {
     Carrier *self = carrier_take(worker);
     PyObject *result;
     PySendResult sent;
 
     if (self == NULL) {
-        Py_DECREF(coroutine);
+        Py_DECREF(job->coroutine);
         return -1;
     }
-    self->inner = coroutine;
-    self->owner = Py_NewRef(owner);
-    self->fn = fn;
-    sent = step(self, &result);
+    self->job = *job;
+    Py_INCREF(self->job.owner);
+    do
+        sent = step(self, &result);
+    while (sent != PYGEN_NEXT && ended(self, sent, &result));
     if (sent == PYGEN_NEXT) {
         self->pending = result; /* from now on the task drives the coroutine */
         if (wake(self) < 0)
             PyErr_WriteUnraisable((PyObject *)self);
     } else {
-        if (sent == PYGEN_RETURN) {
-            finish(self, result, NULL);
-            Py_DECREF(result);
-        } else {
-            finish_with_error(self);
-        }
         if (idle_is_done(self) || (self->idle == NULL && is_cancelled(self)))
             self->retired = true; /* cancelled from within, too late to matter */
         give_back(self);
@@ -421,9 +427,9 @@ carrier_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->context);
     Py_VISIT(self->snapshot);
     Py_VISIT(self->idle);
-    Py_VISIT(self->inner);
+    Py_VISIT(self->job.coroutine);
     Py_VISIT(self->pending);
-    Py_VISIT(self->owner);
+    Py_VISIT(self->job.owner);
     return 0;
 }
 
@@ -436,9 +442,9 @@ carrier_clear(PyObject *op)
     Py_CLEAR(self->context);
     Py_CLEAR(self->snapshot);
     Py_CLEAR(self->idle);
-    Py_CLEAR(self->inner);
+    Py_CLEAR(self->job.coroutine);
     Py_CLEAR(self->pending);
-    Py_CLEAR(self->owner);
+    Py_CLEAR(self->job.owner);
     return 0;
 }
 
@@ -464,7 +470,7 @@ carrier_self(PyObject *op)
 static PyObject *
 carrier_get_inner(PyObject *op, void *Py_UNUSED(closure))
 {
-    PyObject *inner = ((Carrier *)op)->inner;
+    PyObject *inner = ((Carrier *)op)->job.coroutine;
 
     return Py_NewRef(inner != NULL ? inner : Py_None);
 }

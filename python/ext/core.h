@@ -94,14 +94,21 @@ PyObject *operation_wait(core_state *core, PyObject *future, PyObject *owner,
 typedef struct Carrier Carrier;
 typedef struct Worker Worker;
 
-/* How a request's coroutine ended; `error` is the exception (borrowed) or NULL, `result`
-   what it returned (borrowed). */
-typedef void carrier_fn(PyObject *owner, PyObject *result, PyObject *error);
+/* What a carrier does for a request, one coroutine after another. */
+typedef struct carrier_job {
+    PyObject *coroutine; /* or an iterator; owned by the carrier */
+    PyObject *owner;     /* for `done`; a reference is kept */
+    /* How the coroutine ended; `error` is the exception (borrowed) or NULL, `result`
+       what it returned (borrowed). Returns true after putting the next one into `next`,
+       which begins at once in the same task and context: with both objects owned. */
+    bool (*done)(PyObject *owner, PyObject *result, PyObject *error,
+                 struct carrier_job *next);
+} carrier_job;
 
-/* Runs `coroutine` (taken over) as the current task, at once and as far as it goes; then
-   calls `fn`, now or when it has ended. Returns 0, or -1 with an exception when it could
-   not be begun. */
-int carrier_run(Worker *worker, PyObject *coroutine, PyObject *owner, carrier_fn *fn);
+/* Runs the coroutine of `job` (taken over; the owner is not) as the current task, at once
+   and as far as it goes; then calls `done`, now or when it has ended. Returns 0, or -1
+   with an exception when it could not be begun. */
+int carrier_run(Worker *worker, const carrier_job *job);
 
 /* The tasks of idle carriers end in the next turn of the loop. */
 void carrier_retire_all(Worker *worker);

@@ -90,8 +90,8 @@ report_result(Worker *worker, PyObject *result)
 }
 
 /* The application has returned, or raised. */
-static void
-on_done(PyObject *owner, PyObject *result, PyObject *error)
+static bool
+on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *Py_UNUSED(next))
 {
     Cycle *self = (Cycle *)owner;
     Worker *worker = self->worker;
@@ -114,6 +114,7 @@ on_done(PyObject *owner, PyObject *result, PyObject *error)
         if (self->req != NULL)
             fa_response_abort(self->req);
     }
+    return false;
 }
 
 /* ---- the beginning ---- */
@@ -177,7 +178,7 @@ report_current(Cycle *self)
     PyErr_NormalizeException(&type, &value, &traceback);
     if (traceback != NULL)
         (void)PyException_SetTraceback(value, traceback);
-    on_done((PyObject *)self, NULL, value);
+    (void)on_done((PyObject *)self, NULL, value, NULL);
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(traceback);
@@ -188,7 +189,7 @@ cycle_on_request(fa_request *req, void *user_data)
 {
     Worker *worker = user_data;
     Cycle *self = cycle_new(worker, req);
-    PyObject *coroutine;
+    carrier_job job;
 
     if (self == NULL) {
         PyErr_WriteUnraisable((PyObject *)worker);
@@ -198,9 +199,8 @@ cycle_on_request(fa_request *req, void *user_data)
     Py_INCREF((PyObject *)self); /* the server's, until on_finish */
     fa_request_on_finish(req, on_finish, self);
     fa_response_on_drain(req, on_drain, self);
-    coroutine = call_application(self);
-    if (coroutine == NULL ||
-        carrier_run(worker, coroutine, (PyObject *)self, on_done) < 0)
+    job = (carrier_job){call_application(self), (PyObject *)self, on_done};
+    if (job.coroutine == NULL || carrier_run(worker, &job) < 0)
         report_current(self);
     if (!self->complete && self->req != NULL && !self->disconnected)
         self->deferred = fa_request_defer(req);
