@@ -10,6 +10,23 @@
 extern "C" {
 #endif
 
+/**
+ * A request is refused before a handler saw it: it is malformed (FA_ERR_METHOD to
+ * FA_ERR_EXPECTATION), larger than a limit, or too slow (FA_ERR_TIMEOUT).
+ *
+ * Answers it with fa_respond() or its kin, whole and within the call, and returns
+ * FA_ANSWERED: the server's own warning is then not logged. FA_NEXT, or no answer: the
+ * server logs a warning and answers fa_error_status(error) as JSON, with the fields of
+ * fa_response_header(). Either way the connection is closed; but not after a body that
+ * is only too large by its Content-Length, when it is short enough to be skipped.
+ *
+ * `req` has its addresses, its arena, fa_request_set_data() and fa_request_on_finish().
+ * When its head was not read to the end its target, path and fields are empty, its method
+ * is unknown; fa_request_version() is 0 then, else all of the head is there, of the body
+ * nothing.
+ */
+typedef int fa_refusal_fn(fa_request *req, int error, void *user_data);
+
 typedef struct fa_server_options {
     fa_limits limits;
     unsigned threads;       /* worker threads; default 1, at most 256 */
@@ -19,7 +36,14 @@ typedef struct fa_server_options {
     bool keep_alive_1_0;    /* for HTTP/1.0 clients that ask for it; default true */
     bool date_header;       /* default true (RFC 9110, 6.6.1) */
     fa_slice server_header; /* borrowed; default "fasterapi", empty: not sent */
-    int backlog;            /* of listen(2); default 2048 */
+    /* Sent in every answer, behind Date and Server, in lower case. A Date or Server among
+       them stands for the server's own. None may frame the message (FA_ERR_INVALID; see
+       fa_response_header()). Borrowed until the server or worker is made. */
+    const fa_field *fields;
+    size_t field_count;
+    fa_refusal_fn *on_refusal; /* default NULL; on the worker's thread */
+    void *refusal_user_data;   /* borrowed */
+    int backlog;               /* of listen(2); default 2048 */
     fa_logger *logger; /* borrowed; default NULL: a logger of its own, INFO, stderr */
     const fa_allocator *alloc; /* copied; default NULL: malloc */
 } fa_server_options;
@@ -46,7 +70,8 @@ typedef struct fa_counters {
 typedef struct fa_server fa_server;
 
 /** `options` may be NULL (defaults) and is copied. `app` is borrowed until
-    fa_server_del(). Returns 0, FA_ERR_NOMEM, FA_ERR_INVALID or FA_ERR_SYSTEM. */
+    fa_server_del(). Returns 0, FA_ERR_NOMEM, FA_ERR_INVALID, FA_ERR_SYSTEM, or
+    FA_ERR_FIELD_NAME, FA_ERR_FIELD_VALUE for fa_server_options.fields. */
 FA_API int fa_server_new(fa_server **out, fa_app *app, const fa_server_options *options);
 FA_API void fa_server_del(fa_server *server);
 

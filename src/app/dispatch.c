@@ -124,10 +124,8 @@ fa__dispatched fa__dispatch(fa_request *req)
     if (req->endpoint->max_body_bytes != 0)
         req->max_body_bytes = req->endpoint->max_body_bytes;
     if (req->head.body_kind == FA__BODY_LENGTH &&
-        req->head.content_length > req->max_body_bytes) {
-        (void)fa_respond_error(req, 413, (fa_slice){NULL, 0});
-        return FA__DISPATCH_ANSWERED;
-    }
+        req->head.content_length > req->max_body_bytes)
+        return FA__DISPATCH_TOO_LARGE;
     if (req->endpoint->stream_body &&
         !(req->endpoint->whole_if_there && req->body_whole)) {
         /* It goes to the handler piece by piece, however much of it is here already. */

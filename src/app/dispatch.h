@@ -6,8 +6,9 @@
 
 /* What the connection does next. */
 typedef enum fa__dispatched {
-    FA__DISPATCH_ANSWERED, /* or will be answered later: nothing is to be done */
-    FA__DISPATCH_BODY,     /* read the whole body, then fa__dispatch_handler() */
+    FA__DISPATCH_ANSWERED,  /* or will be answered later: nothing is to be done */
+    FA__DISPATCH_BODY,      /* read the whole body, then fa__dispatch_handler() */
+    FA__DISPATCH_TOO_LARGE, /* its body will be: to be refused */
 } fa__dispatched;
 
 /* The head is there, `req->app` is the application. Runs middleware, finds the

@@ -5,22 +5,6 @@
 #include "base/ascii.h"
 #include "http/field.h"
 
-/* Fields that frame the message or belong to the hop: the server's business. */
-static bool is_servers_own(fa_slice name)
-{
-    static const fa_slice names[] = {
-        {"content-length", 14}, {"transfer-encoding", 17},
-        {"connection", 10},     {"trailer", 7},
-        {"upgrade", 7},
-    };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); ++i) {
-        if (fa__equal_nocase(name, names[i]))
-            return true;
-    }
-    return false;
-}
-
 static int add_field(fa_request *req, fa__response_fields *list, fa_slice name,
                      fa_slice value)
 {
@@ -31,7 +15,7 @@ static int add_field(fa_request *req, fa__response_fields *list, fa_slice name,
     value = fa__trim(value);
     if (!fa__field_value_valid(value))
         return FA_ERR_FIELD_VALUE;
-    if (is_servers_own(name))
+    if (fa__field_frames(name))
         return FA_ERR_INVALID;
     field = fa_arena_alloc(&req->arena, sizeof(*field));
     if (field == NULL)

@@ -63,6 +63,21 @@ static bool is_space(char c)
     return c == ' ' || c == '\t';
 }
 
+bool fa__field_frames(fa_slice name)
+{
+    static const fa_slice names[] = {
+        {"content-length", 14}, {"transfer-encoding", 17},
+        {"connection", 10},     {"trailer", 7},
+        {"upgrade", 7},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); ++i) {
+        if (fa__equal_nocase(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
 fa_slice fa__trim(fa_slice v)
 {
     while (v.len > 0 && is_space(v.p[0])) {

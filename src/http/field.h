@@ -13,6 +13,10 @@ bool fa__token_valid(fa_slice v);
    could end its line. White space around it and the empty value are valid. */
 bool fa__field_value_valid(fa_slice v);
 
+/* It frames the message or belongs to the hop (RFC 9110, 6.6.2, 7.6.1, 7.8, 8.6; RFC
+   9112, 6): the server's business. */
+bool fa__field_frames(fa_slice name);
+
 /* Without SP and HTAB at either end (RFC 9110, 5.6.3). Borrowed from `v`. */
 fa_slice fa__trim(fa_slice v);
 

@@ -216,14 +216,13 @@ static int upgrade(fa_request *req, fa_slice protocol, const fa_stream_handler *
 {
     fa__conn *conn = req->stream;
     bool connect = req->head.method == FA_CONNECT;
-    size_t room = FA__HTTP1_STATUS_LINE_MAX + FA__HTTP1_DATE_BLOCK_MAX +
-                  req->fields_out.bytes + protocol.len + 64;
+    size_t room =
+        fa__answer_begin_max(conn->worker) + req->fields_out.bytes + protocol.len + 64;
     char *at = fa__conn_reserve(conn, room);
 
     if (at == NULL)
         return failed(conn, FA_ERR_CLOSED);
-    at = fa__http1_write_status_line(at, connect ? 200 : 101);
-    at = fa__answer_date_and_server(at, req, conn->worker);
+    at = fa__answer_begin(at, conn->worker, connect ? 200 : 101, req);
     at = fa__answer_fields(at, &req->fields_out);
     if (!connect) {
         at = fa__http1_write_literal(at, "connection: upgrade\r\n");

@@ -23,8 +23,14 @@ int fa__answer_head(fa__conn *conn, int status, const fa__framing *f, fa_slice t
 int fa__answer_head_of_fields(fa__conn *conn, int status, const fa_field *fields,
                               size_t count, fa__framing *f);
 
-/* The lines date and server, but for one that the application has set itself. */
-char *fa__answer_date_and_server(char *at, const fa_request *req, fa_worker *w);
+/* What begins every answer: the status line; date and server, but for one that `req` has
+   set itself (NULL: none); the server's fields. Needs fa__answer_begin_max(). */
+char *fa__answer_begin(char *at, fa_worker *w, int status, const fa_request *req);
+
+static inline size_t fa__answer_begin_max(const fa_worker *w)
+{
+    return FA__HTTP1_STATUS_LINE_MAX + FA__HTTP1_DATE_BLOCK_MAX + w->shared->fields.len;
+}
 
 char *fa__answer_fields(char *at, const fa__response_fields *fields);
 

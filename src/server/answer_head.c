@@ -50,11 +50,11 @@ char *fa__answer_fields(char *at, const fa__response_fields *fields)
     return at;
 }
 
-char *fa__answer_date_and_server(char *at, const fa_request *req, fa_worker *w)
+static char *write_date_and_server(char *at, const fa_request *req, fa_worker *w)
 {
     const fa__http1_date_block *block = fa__worker_date(w);
 
-    if (!req->has_date && !req->has_server)
+    if (req == NULL || (!req->has_date && !req->has_server))
         return fa__http1_write_date_block(at, block);
     if (!req->has_date)
         at = fa__http1_write_bytes(at, block->text, block->date_bytes);
@@ -62,6 +62,15 @@ char *fa__answer_date_and_server(char *at, const fa_request *req, fa_worker *w)
         at = fa__http1_write_bytes(at, block->text + block->date_bytes,
                                    block->len - block->date_bytes);
     return at;
+}
+
+char *fa__answer_begin(char *at, fa_worker *w, int status, const fa_request *req)
+{
+    const fa_slice *fields = &w->shared->fields;
+
+    at = fa__http1_write_status_line(at, status);
+    at = write_date_and_server(at, req, w);
+    return fields->len > 0 ? fa__http1_write_bytes(at, fields->p, fields->len) : at;
 }
 
 static char *write_connection(char *at, const fa__conn *conn)
@@ -77,18 +86,16 @@ int fa__answer_head(fa__conn *conn, int status, const fa__framing *f, fa_slice t
                     fa_slice body)
 {
     fa_request *req = conn->req;
-    size_t room = FA__HTTP1_STATUS_LINE_MAX + FA__HTTP1_DATE_BLOCK_MAX +
-                  FA__HTTP1_CONTENT_LENGTH_MAX + type.len + sizeof("content-type: \r\n") +
-                  req->fields_out.bytes + sizeof(FA__HTTP1_CHUNKED) +
-                  sizeof(FA__HTTP1_KEEP_ALIVE) + 2;
+    size_t room = fa__answer_begin_max(conn->worker) + FA__HTTP1_CONTENT_LENGTH_MAX +
+                  type.len + sizeof("content-type: \r\n") + req->fields_out.bytes +
+                  sizeof(FA__HTTP1_CHUNKED) + sizeof(FA__HTTP1_KEEP_ALIVE) + 2;
     bool with_body = body.len > 0 && body.len <= FA__RESERVE_MAX - 2048;
     char *at = fa__conn_reserve(conn, room + (with_body ? body.len : 0));
 
     if (at == NULL)
         return conn->finish_error != 0 ? conn->finish_error : FA_ERR_CLOSED;
     conn->close_after = !keeps_alive(conn, f, status);
-    at = fa__http1_write_status_line(at, status);
-    at = fa__answer_date_and_server(at, req, conn->worker);
+    at = fa__answer_begin(at, conn->worker, status, req);
     if (f->has_length)
         at = fa__http1_write_content_length(at, f->length);
     if (type.len > 0)
@@ -177,15 +184,14 @@ int fa__answer_head_of_fields(fa__conn *conn, int status, const fa_field *fields
         return FA_ERR_TRANSFER_ENCODING;
     if (!f.has_length && !f.chunked && req->head.method != FA_HEAD)
         f.chunked = fa__answer_frame(req, status, -1).chunked;
-    at = fa__conn_reserve(conn, FA__HTTP1_STATUS_LINE_MAX + FA__HTTP1_DATE_BLOCK_MAX +
-                                    bytes + sizeof(FA__HTTP1_CHUNKED) +
+    at = fa__conn_reserve(conn, fa__answer_begin_max(conn->worker) + bytes +
+                                    sizeof(FA__HTTP1_CHUNKED) +
                                     sizeof(FA__HTTP1_KEEP_ALIVE) + 2);
     if (at == NULL)
         return conn->finish_error != 0 ? conn->finish_error : FA_ERR_CLOSED;
     req->close_after = req->close_after || said_close;
     conn->close_after = !keeps_alive(conn, &f, status);
-    at = fa__http1_write_status_line(at, status);
-    at = fa__http1_write_date_block(at, fa__worker_date(conn->worker));
+    at = fa__answer_begin(at, conn->worker, status, NULL);
     for (size_t i = 0; i < count; ++i)
         at = fa__http1_write_field(at, fields[i].name, fa__trim(fields[i].value));
     if (!said_close)

@@ -75,6 +75,22 @@ void fa__conn_want_body(fa__conn *conn)
         fa__conn_commit(conn, fa__http1_write_literal(at, FA__HTTP1_CONTINUE));
 }
 
+/* The handler that reads the body may answer; else the server does. */
+static void tell_of_failure(fa__conn *conn, int error)
+{
+    fa_request *req = conn->req;
+
+    fa__worker_warn(conn->worker, &conn->peer, error);
+    ++conn->in_call;
+    req->body_fn(req, (fa_slice){NULL, 0}, error, req->body_data);
+    if (!conn->broken && req->answer == FA__ANSWER_NONE)
+        (void)fa_respond_error(req, fa_error_status(error),
+                               fa_slice_of(fa_strerror(error)));
+    else if (req->answer == FA__ANSWER_STARTED)
+        fa__conn_break_off(conn, error);
+    --conn->in_call;
+}
+
 /* The body ends here by an error of the client's. */
 static void body_failed(fa__conn *conn, int error)
 {
@@ -83,19 +99,13 @@ static void body_failed(fa__conn *conn, int error)
     fa__count(error == FA_ERR_TIMEOUT ? &conn->worker->counters.timeouts
                                       : &conn->worker->counters.malformed,
               1);
-    fa__worker_warn(conn->worker, &conn->peer, error);
     conn->close_after = true;
     conn->unread = true;
     conn->input = FA__INPUT_WAIT;
-    ++conn->in_call;
-    if (req->body_fn != NULL)
-        req->body_fn(req, (fa_slice){NULL, 0}, error, req->body_data);
-    if (!conn->broken && req->answer == FA__ANSWER_NONE)
-        (void)fa_respond_error(req, fa_error_status(error),
-                               fa_slice_of(fa_strerror(error)));
-    else if (req->answer == FA__ANSWER_STARTED)
-        fa__conn_break_off(conn, error);
-    --conn->in_call;
+    if (req->endpoint->stream_body)
+        tell_of_failure(conn, error);
+    else
+        fa__conn_answer_refusal(conn, error);
     fa__conn_after_call(conn);
 }
 

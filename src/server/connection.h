@@ -151,12 +151,17 @@ size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n);
 /* The answer is complete: counts, callbacks, and on to the next request. */
 void fa__conn_request_done(fa__conn *conn, int error);
 
-/* Answers a request that cannot be served with the status of `error`, then closes. */
-void fa__conn_refuse(fa__conn *conn, int error);
-
 /* After a callback of the request: an answer that is complete ends the request, one that
    nobody is going to give becomes a 500. */
 void fa__conn_after_call(fa__conn *conn);
+
+/* ---- refusal.c ---- */
+
+/* The head cannot be read to its end: answers with the status of `error`, then closes. */
+void fa__conn_refuse(fa__conn *conn, int error);
+
+/* Answers a request whose head is there, but which no handler will see. */
+void fa__conn_answer_refusal(fa__conn *conn, int error);
 
 /* ---- body.c ---- */
 

@@ -71,28 +71,6 @@ void fa__conn_request_done(fa__conn *conn, int error)
     fa__worker_give_request(w, req);
 }
 
-void fa__conn_refuse(fa__conn *conn, int error)
-{
-    fa_worker *w = conn->worker;
-    fa_request *req = conn->req;
-
-    fa__count(error == FA_ERR_TIMEOUT ? &w->counters.timeouts : &w->counters.malformed,
-              1);
-    fa__worker_warn(w, &conn->peer, error);
-    conn->close_after = true;
-    conn->unread = true;
-    conn->input = FA__INPUT_WAIT;
-    fa__count(&w->counters.active, 1);
-    req->refused = true;
-    ++conn->in_call;
-    (void)fa_respond_error(req, fa_error_status(error), fa_slice_of(fa_strerror(error)));
-    --conn->in_call;
-    if (!conn->broken && req->answer == FA__ANSWER_ENDED)
-        fa__conn_request_done(conn, 0);
-    else
-        fa__conn_break_off(conn, error);
-}
-
 /* The answer comes later: head and body must outlive the buffer they are in. */
 static void keep_for_later(fa__conn *conn, fa_slice head)
 {
@@ -138,6 +116,8 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
     ++conn->in_call;
     what = fa__dispatch(req);
     --conn->in_call;
+    if (what == FA__DISPATCH_TOO_LARGE && !conn->broken)
+        fa__conn_answer_refusal(conn, FA_ERR_BODY_TOO_LARGE);
     if (conn->broken)
         return 0;
     if (what == FA__DISPATCH_BODY) {

@@ -3,6 +3,8 @@
 #include <fasterapi/error.h>
 
 #include "base/clock.h"
+#include "http/field.h"
+#include "http1/writer.h"
 
 /* One address of those that have connections open. */
 struct fa__address_count {
@@ -49,6 +51,44 @@ static int start_logger(fa__shared *shared)
     return 0;
 }
 
+/* The lines of options.fields, behind which those they stand for are not sent. */
+static int start_fields(fa__shared *shared)
+{
+    fa_server_options *o = &shared->options;
+    size_t bytes = 0;
+    char *text, *at;
+
+    for (size_t i = 0; i < o->field_count; ++i) {
+        fa_slice name = o->fields[i].name, value = fa__trim(o->fields[i].value);
+
+        if (!fa__token_valid(name))
+            return FA_ERR_FIELD_NAME;
+        if (!fa__field_value_valid(value))
+            return FA_ERR_FIELD_VALUE;
+        if (fa__field_frames(name))
+            return FA_ERR_INVALID;
+        bytes += fa__http1_field_max(name, value);
+    }
+    if (bytes == 0)
+        return 0;
+    text = at = fa__alloc(&shared->alloc, bytes);
+    if (text == NULL)
+        return FA_ERR_NOMEM;
+    for (size_t i = 0; i < o->field_count; ++i) {
+        fa_slice name = o->fields[i].name;
+
+        at = fa__http1_write_field(at, name, fa__trim(o->fields[i].value));
+        if (fa__equal_nocase(name, FA_SLICE("date")))
+            o->date_header = false;
+        else if (fa__equal_nocase(name, FA_SLICE("server")))
+            o->server_header = (fa_slice){NULL, 0};
+    }
+    shared->fields = (fa_slice){text, (size_t)(at - text)};
+    o->fields = NULL; /* whoever has them may let them go */
+    o->field_count = 0;
+    return 0;
+}
+
 static int start_address_table(fa__shared *shared)
 {
     if (shared->options.limits.max_connections_per_address == 0)
@@ -86,6 +126,8 @@ int fa__shared_new(fa__shared **out, const fa_server_options *options)
     }
     rv = start_logger(shared);
     if (rv == 0)
+        rv = start_fields(shared);
+    if (rv == 0)
         rv = start_address_table(shared);
     if (rv != 0) {
         fa__shared_del(shared);
@@ -113,6 +155,7 @@ void fa__shared_del(fa__shared *shared)
     fa__release(&alloc, shared->addresses);
     pthread_mutex_destroy(&shared->addresses_mutex);
     fa_logger_del(shared->own_logger);
+    fa__release(&alloc, (void *)(uintptr_t)shared->fields.p);
     fa__release(&alloc, shared);
 }
 

@@ -14,6 +14,7 @@ typedef struct fa__address_count fa__address_count;
 
 typedef struct fa__shared {
     fa_server_options options; /* `alloc` points at `alloc` below */
+    fa_slice fields;           /* options.fields as they are sent */
     fa_allocator alloc;
     fa_logger *logger;
     fa_logger *own_logger; /* made here, when the options had none */
