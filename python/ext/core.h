@@ -61,7 +61,6 @@ typedef struct core_state {
     CORE_TEXTS(X)
 #undef X
     PyObject *methods[FA_QUERY + 1]; /* "GET", ... */
-    PyObject *field_names;           /* bytes: names of fields in lower case */
 } core_state;
 
 extern struct PyModuleDef core_module;
@@ -120,6 +119,25 @@ int cycle_on_request(fa_request *req, void *user_data);
 
 /* ---- scope.c ---- */
 
+enum { SCOPE_NAMES = 256, SCOPE_NAME_MAX = 64 };
+
+/* What scopes have in common, and what was made last of what is often the same: a
+   worker's own, for it changes. Holds only bytes, texts, numbers, and dicts of such, so
+   that the garbage collector need not look into it. */
+typedef struct scope_cache {
+    PyObject *http;        /* dict: the keys in order, with what is always the same */
+    PyObject *asgi;        /* dict: copied for each scope */
+    PyObject *server;      /* the pair made last, or NULL */
+    PyObject *unix_server; /* the pair on unix sockets, or None */
+    PyObject *server_host, *client_host;
+    uint16_t server_port;
+    PyObject *names[SCOPE_NAMES]; /* of fields: bytes in lower case, or NULL */
+} scope_cache;
+
+/* After the options are set. Returns 0, or -1 with an exception. */
+int scope_cache_init(Worker *worker);
+void scope_cache_clear(scope_cache *cache);
+
 /* The ASGI scope of an HTTP request. New reference or NULL. */
 PyObject *scope_of_request(Worker *worker, fa_request *req);
 
@@ -142,7 +160,10 @@ struct Worker {
     PyObject *root_path;     /* str, ASCII */
     PyObject *asgi_version;  /* str */
     PyObject *server_header; /* str */
+    PyObject *unix_path;     /* str: where unix sockets listen; or None */
     PyObject *root_path_bytes;
+
+    scope_cache scopes;
 };
 
 /* ---- options.c: the keywords of Worker() ---- */
@@ -152,6 +173,10 @@ struct Worker {
 int worker_take_options(Worker *worker, PyObject *keywords);
 int worker_visit_options(Worker *worker, visitproc visit, void *arg);
 void worker_clear_options(Worker *worker);
+
+/* ---- heartbeat.c: the type Heartbeat, which shares nothing with the others ---- */
+
+int heartbeat_exec(PyObject *mod);
 
 /* Logs through the Python side; an exception raised there is written as unraisable. */
 void worker_report(Worker *worker, const char *message, PyObject *error);

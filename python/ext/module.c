@@ -30,8 +30,7 @@ intern_all(core_state *core)
             return -1;
     }
     core->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
-    core->field_names = PyDict_New();
-    return core->empty_bytes != NULL && core->field_names != NULL ? 0 : -1;
+    return core->empty_bytes != NULL ? 0 : -1;
 }
 
 static int
@@ -76,7 +75,6 @@ core_traverse(PyObject *mod, visitproc visit, void *arg)
     Py_VISIT(core->enter_task);
     Py_VISIT(core->leave_task);
     Py_VISIT(core->task_type);
-    Py_VISIT(core->field_names);
     return 0;
 }
 
@@ -92,7 +90,6 @@ core_clear(PyObject *mod)
     Py_CLEAR(core->enter_task);
     Py_CLEAR(core->leave_task);
     Py_CLEAR(core->task_type);
-    Py_CLEAR(core->field_names);
     Py_CLEAR(core->empty_bytes);
 #define X(name) Py_CLEAR(core->str_##name);
     CORE_STRINGS(X)
@@ -113,6 +110,7 @@ core_free(void *mod)
 
 static PyModuleDef_Slot core_slots[] = {
     {Py_mod_exec, core_exec},
+    {Py_mod_exec, heartbeat_exec},
     {0, NULL},
 };
 

@@ -28,6 +28,7 @@ static const option options[] = {
     {"state", OPTION_DICT, offsetof(Worker, state)},
     {"root_path", OPTION_STR, offsetof(Worker, root_path)},
     {"asgi_version", OPTION_STR, offsetof(Worker, asgi_version)},
+    {"unix_path", OPTION_OBJECT, offsetof(Worker, unix_path)},
     {"server_header", OPTION_STR, offsetof(Worker, server_header)},
     {"date_header", OPTION_BOOL, SERVER(date_header)},
     {"timeout_keep_alive", OPTION_SECONDS, LIMIT(idle_timeout_ms)},

@@ -20,35 +20,43 @@ set(PyObject *dict, PyObject *key, PyObject *value)
     return rv;
 }
 
-/* The name in lower case; those seen before are not made again. */
-static PyObject *
-field_name(core_state *core, fa_slice name)
+static inline char
+lower_case(char c)
 {
-    enum { SHORT = 64, KEPT = 512 };
-    PyObject *made = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)name.len), *known;
-    char *p;
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
 
-    if (made == NULL)
-        return NULL;
-    p = PyBytes_AS_STRING(made);
-    for (size_t i = 0; i < name.len; ++i)
-        p[i] =
-            name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] | 0x20) : name.p[i];
-    known = PyDict_GetItemWithError(core->field_names, made); /* borrowed */
-    if (known != NULL) {
-        Py_INCREF(known);
-        Py_DECREF(made);
-        return known;
+/* The name in lower case. Clients send the same few names all the time: those seen last
+   are kept, found by a hash that is made together with the lower case. */
+static PyObject *
+field_name(scope_cache *cache, fa_slice name)
+{
+    char lower[SCOPE_NAME_MAX];
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    PyObject **slot, *made;
+
+    if (name.len > sizeof(lower)) {
+        made = bytes_of(name);
+        for (Py_ssize_t i = 0; made != NULL && i < PyBytes_GET_SIZE(made); ++i)
+            PyBytes_AS_STRING(made)[i] = lower_case(name.p[i]);
+        return made;
     }
-    if (PyErr_Occurred() ||
-        (name.len <= SHORT && PyDict_GET_SIZE(core->field_names) < KEPT &&
-         PyDict_SetItem(core->field_names, made, made) < 0))
-        Py_CLEAR(made);
+    for (size_t i = 0; i < name.len; ++i) {
+        lower[i] = lower_case(name.p[i]);
+        hash = (hash ^ (unsigned char)lower[i]) * 16777619u;
+    }
+    slot = &cache->names[(hash ^ hash >> 16) % SCOPE_NAMES];
+    if (*slot != NULL && (size_t)PyBytes_GET_SIZE(*slot) == name.len &&
+        memcmp(PyBytes_AS_STRING(*slot), lower, name.len) == 0)
+        return Py_NewRef(*slot);
+    made = PyBytes_FromStringAndSize(lower, (Py_ssize_t)name.len);
+    if (made != NULL)
+        Py_XSETREF(*slot, Py_NewRef(made));
     return made;
 }
 
 static PyObject *
-fields_of(core_state *core, fa_request *req)
+fields_of(scope_cache *cache, fa_request *req)
 {
     size_t n = fa_request_header_count(req);
     PyObject *list = PyList_New((Py_ssize_t)n);
@@ -58,7 +66,7 @@ fields_of(core_state *core, fa_request *req)
         PyObject *pair = PyTuple_New(2), *first, *second;
 
         fa_request_header_at(req, i, &name, &value);
-        first = field_name(core, name);
+        first = field_name(cache, name);
         second = bytes_of(value);
         if (pair == NULL || first == NULL || second == NULL) {
             Py_XDECREF(pair);
@@ -74,26 +82,59 @@ fields_of(core_state *core, fa_request *req)
     return list;
 }
 
-/* (host, port), or None on a unix socket. */
+/* `*kept` if it has that text, else a new str that is kept. New reference or NULL. */
 static PyObject *
-address(fa_slice text, uint16_t port)
+kept_text(PyObject **kept, fa_slice text)
 {
-    if (text.len == 0)
-        Py_RETURN_NONE;
-    return Py_BuildValue("(s#i)", text.p, (Py_ssize_t)text.len, (int)port);
+    PyObject *made = *kept;
+
+    if (made != NULL && (size_t)PyUnicode_GET_LENGTH(made) == text.len &&
+        memcmp(PyUnicode_DATA(made), text.p, text.len) == 0)
+        return Py_NewRef(made);
+    made = PyUnicode_DecodeASCII(text.p, (Py_ssize_t)text.len, NULL);
+    if (made != NULL)
+        Py_XSETREF(*kept, Py_NewRef(made));
+    return made;
 }
 
 static PyObject *
-asgi_versions(Worker *worker)
+client_of(scope_cache *cache, fa_request *req)
 {
-    core_state *core = worker->core;
-    PyObject *dict = PyDict_New();
+    uint16_t port;
+    fa_slice text = fa_request_client_address(req, &port);
+    PyObject *host, *number, *pair;
 
-    if (dict == NULL ||
-        PyDict_SetItem(dict, core->str_version, worker->asgi_version) < 0 ||
-        set(dict, core->str_spec_version, PyUnicode_FromString("2.3")) < 0)
-        Py_CLEAR(dict);
-    return dict;
+    if (text.len == 0)
+        Py_RETURN_NONE;
+    host = kept_text(&cache->client_host, text);
+    number = PyLong_FromLong(port);
+    pair = host != NULL && number != NULL ? PyTuple_Pack(2, host, number) : NULL;
+    Py_XDECREF(host);
+    Py_XDECREF(number);
+    return pair;
+}
+
+/* The same pair for all requests that come by one address; on a unix socket its path. */
+static PyObject *
+server_of(Worker *worker, fa_request *req)
+{
+    scope_cache *cache = &worker->scopes;
+    uint16_t port;
+    fa_slice text = fa_request_server_address(req, &port);
+    PyObject *host;
+
+    if (text.len == 0)
+        return Py_NewRef(cache->unix_server);
+    host = kept_text(&cache->server_host, text);
+    if (host == NULL)
+        return NULL;
+    if (cache->server == NULL || PyTuple_GET_ITEM(cache->server, 0) != host ||
+        cache->server_port != port) {
+        Py_XSETREF(cache->server, Py_BuildValue("(Oi)", host, (int)port));
+        cache->server_port = port;
+    }
+    Py_DECREF(host);
+    return Py_XNewRef(cache->server);
 }
 
 static PyObject *
@@ -133,41 +174,108 @@ set_paths(PyObject *scope, Worker *worker, fa_request *req)
 }
 
 static int
-set_addresses(PyObject *scope, core_state *core, fa_request *req)
+set_scheme(PyObject *scope, core_state *core, fa_request *req)
 {
-    uint16_t port;
-    fa_slice text = fa_request_server_address(req, &port);
+    fa_slice scheme = fa_request_scheme(req);
 
-    if (set(scope, core->str_server, address(text, port)) < 0)
-        return -1;
-    text = fa_request_client_address(req, &port);
-    return set(scope, core->str_client, address(text, port));
+    if (scheme.len == 4) /* "http" */
+        return 0;
+    return set(scope, core->str_scheme,
+               PyUnicode_DecodeASCII(scheme.p, (Py_ssize_t)scheme.len, NULL));
 }
 
 PyObject *
 scope_of_request(Worker *worker, fa_request *req)
 {
     core_state *core = worker->core;
-    fa_slice query = fa_request_query(req), scheme = fa_request_scheme(req);
-    PyObject *scope = PyDict_New();
+    scope_cache *cache = &worker->scopes;
+    PyObject *scope = PyDict_Copy(cache->http);
 
     if (scope == NULL)
         return NULL;
-    if (PyDict_SetItem(scope, core->str_type, core->str_http) == 0 &&
-        set(scope, core->str_asgi, asgi_versions(worker)) == 0 &&
-        PyDict_SetItem(scope, core->str_http_version,
-                       fa_request_version(req) == 10 ? core->text_v1_0
-                                                     : core->text_v1_1) == 0 &&
-        set_addresses(scope, core, req) == 0 &&
-        set(scope, core->str_scheme,
-            PyUnicode_DecodeASCII(scheme.p, (Py_ssize_t)scheme.len, NULL)) == 0 &&
-        PyDict_SetItem(scope, core->str_root_path, worker->root_path) == 0 &&
-        set(scope, core->str_headers, fields_of(core, req)) == 0 &&
+    if (set(scope, core->str_asgi, PyDict_Copy(cache->asgi)) == 0 &&
+        (fa_request_version(req) != 10 ||
+         PyDict_SetItem(scope, core->str_http_version, core->text_v1_0) == 0) &&
+        set(scope, core->str_server, server_of(worker, req)) == 0 &&
+        set(scope, core->str_client, client_of(cache, req)) == 0 &&
+        set_scheme(scope, core, req) == 0 &&
+        set(scope, core->str_headers, fields_of(cache, req)) == 0 &&
         set(scope, core->str_state, PyDict_Copy(worker->state)) == 0 &&
         set(scope, core->str_method, method_of(core, req)) == 0 &&
         set_paths(scope, worker, req) == 0 &&
-        set(scope, core->str_query_string, bytes_of(query)) == 0)
+        set(scope, core->str_query_string, bytes_of(fa_request_query(req))) == 0)
         return scope;
     Py_DECREF(scope);
     return NULL;
+}
+
+/* ---- what scopes have in common ---- */
+
+static PyObject *
+asgi_versions(Worker *worker)
+{
+    core_state *core = worker->core;
+    PyObject *dict = PyDict_New();
+
+    if (dict == NULL ||
+        PyDict_SetItem(dict, core->str_version, worker->asgi_version) < 0 ||
+        set(dict, core->str_spec_version, PyUnicode_FromString("2.3")) < 0)
+        Py_CLEAR(dict);
+    return dict;
+}
+
+/* Every key in its place. What differs with each request is None here. */
+static PyObject *
+http_template(Worker *worker)
+{
+    core_state *core = worker->core;
+    PyObject *const items[][2] = {
+        {core->str_type, core->str_http},
+        {core->str_asgi, Py_None},
+        {core->str_http_version, core->text_v1_1},
+        {core->str_server, Py_None},
+        {core->str_client, Py_None},
+        {core->str_scheme, core->str_http},
+        {core->str_root_path, worker->root_path},
+        {core->str_headers, Py_None},
+        {core->str_state, Py_None},
+        {core->str_method, Py_None},
+        {core->str_path, Py_None},
+        {core->str_raw_path, Py_None},
+        {core->str_query_string, Py_None},
+    };
+    PyObject *dict = PyDict_New();
+
+    for (size_t i = 0; dict != NULL && i < sizeof(items) / sizeof(items[0]); ++i) {
+        if (PyDict_SetItem(dict, items[i][0], items[i][1]) < 0)
+            Py_CLEAR(dict);
+    }
+    return dict;
+}
+
+int
+scope_cache_init(Worker *worker)
+{
+    scope_cache *cache = &worker->scopes;
+
+    Py_XSETREF(cache->http, http_template(worker));
+    Py_XSETREF(cache->asgi, asgi_versions(worker));
+    Py_XSETREF(cache->unix_server, worker->unix_path == Py_None
+                                       ? Py_NewRef(Py_None)
+                                       : PyTuple_Pack(2, worker->unix_path, Py_None));
+    return cache->http != NULL && cache->asgi != NULL && cache->unix_server != NULL ? 0
+                                                                                    : -1;
+}
+
+void
+scope_cache_clear(scope_cache *cache)
+{
+    Py_CLEAR(cache->http);
+    Py_CLEAR(cache->asgi);
+    Py_CLEAR(cache->server);
+    Py_CLEAR(cache->unix_server);
+    Py_CLEAR(cache->server_host);
+    Py_CLEAR(cache->client_host);
+    for (size_t i = 0; i < SCOPE_NAMES; ++i)
+        Py_CLEAR(cache->names[i]);
 }

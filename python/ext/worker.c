@@ -65,7 +65,7 @@ worker_init(PyObject *op, PyObject *args, PyObject *options)
     Py_XSETREF(self->context, PyContext_CopyCurrent());
     Py_XSETREF(self->carriers, PyList_New(0));
     if (self->context == NULL || self->carriers == NULL ||
-        worker_take_options(self, options) < 0)
+        worker_take_options(self, options) < 0 || scope_cache_init(self) < 0)
         return -1;
     return make_worker(self);
 }
@@ -209,6 +209,7 @@ worker_clear(PyObject *op)
     Py_CLEAR(self->context);
     Py_CLEAR(self->carriers);
     worker_clear_options(self);
+    scope_cache_clear(&self->scopes);
     return 0;
 }
 

@@ -73,16 +73,6 @@ def with_headers(app: Any, headers: list[tuple[bytes, bytes]]) -> Any:
     return asgi3
 
 
-def with_server(app: Any, address: tuple[str, None]) -> Any:
-    """`app` is told where it is reached: the path of a unix socket."""
-
-    def asgi3(scope: Any, receive: Any, send: Any) -> Any:
-        scope["server"] = address
-        return app(scope, receive, send)
-
-    return asgi3
-
-
 class ConcurrencyLimit:
     """Answers 503 instead of `app` while there are `limit` connections, or requests."""
 

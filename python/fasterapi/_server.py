@@ -175,8 +175,7 @@ class Server:
         if config.limit_concurrency is not None:
             state = self.server_state
             app = _app.ConcurrencyLimit(app, config.limit_concurrency, lambda: state.connections)
-        if listening and listening[0].family == socket.AF_UNIX:
-            app = _app.with_server(app, (listening[0].getsockname(), None))
+        on_unix = listening and listening[0].family == socket.AF_UNIX
         if config.encoded_headers:
             app = _app.with_headers(app, config.encoded_headers)
         # Requests run in copies of the context in which the worker is made.
@@ -190,6 +189,7 @@ class Server:
             state=self.lifespan.state,
             root_path=config.root_path,
             asgi_version=config.asgi_version,
+            unix_path=listening[0].getsockname() if on_unix else None,
             server_header=config.server_name,
             date_header=config.date_header,
             timeout_keep_alive=config.timeout_keep_alive,
