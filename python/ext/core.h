@@ -54,6 +54,7 @@ typedef struct core_state {
     PyTypeObject *worker_type, *cycle_type, *carrier_type, *operation_type;
     PyObject *enter_task, *leave_task, *task_type; /* of asyncio */
     PyObject *empty_bytes;
+    PyObject *sent; /* operation_nothing(): what send() returns when it need not wait */
 #define X(name) PyObject *str_##name;
     CORE_STRINGS(X)
 #undef X
@@ -76,17 +77,24 @@ core_of_type(PyTypeObject *type)
 typedef struct Operation Operation;
 
 /* Called when the future of a waiting operation is done: a new reference to the result,
-   or NULL with an exception. */
-typedef PyObject *operation_fn(PyObject *owner);
+   or NULL with an exception, or NULL after setting `*again` to another future (handed
+   over) that must be done first. */
+typedef PyObject *operation_fn(PyObject *owner, PyObject **again);
 
 /* An awaitable that is done: `value` is taken over (NULL: returns NULL). New reference.
  */
 PyObject *operation_done(core_state *core, PyObject *value);
 
+/* One that gives None, to everybody who awaits it. New reference or NULL. */
+PyObject *operation_nothing(core_state *core);
+
 /* An awaitable that waits for `future` (taken over), then gives what `fn` makes of
    `owner` (borrowed; a reference is kept). */
 PyObject *operation_wait(core_state *core, PyObject *future, PyObject *owner,
                          operation_fn *fn);
+
+/* The same without a future to begin with: nothing happens until it is awaited. */
+PyObject *operation_later(core_state *core, PyObject *owner, operation_fn *fn);
 
 /* ---- carrier.c: the tasks in which handlers run ---- */
 

@@ -142,12 +142,15 @@ cycle_new(Worker *worker, fa_request *req)
     return self;
 }
 
+static PyMethodDef receive_def = {"receive", cycle_receive, METH_NOARGS, NULL};
+static PyMethodDef send_def = {"send", cycle_send, METH_O, NULL};
+
 /* app(scope, receive, send) and the iterator that drives what it returns. */
 static PyObject *
 call_application(Cycle *self)
 {
-    PyObject *receive = PyObject_GetAttrString((PyObject *)self, "receive");
-    PyObject *send = PyObject_GetAttrString((PyObject *)self, "send");
+    PyObject *receive = PyCFunction_New(&receive_def, (PyObject *)self);
+    PyObject *send = PyCFunction_New(&send_def, (PyObject *)self);
     PyObject *coroutine = NULL, *iterator;
 
     if (receive != NULL && send != NULL) {
@@ -251,18 +254,11 @@ cycle_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-static PyMethodDef cycle_methods[] = {
-    {"receive", cycle_receive, METH_NOARGS, NULL},
-    {"send", cycle_send, METH_O, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
 static PyType_Slot cycle_slots[] = {
     {Py_tp_doc, "One HTTP request and its answer."},
     {Py_tp_traverse, cycle_traverse},
     {Py_tp_clear, cycle_clear},
     {Py_tp_dealloc, cycle_dealloc},
-    {Py_tp_methods, cycle_methods},
     {0, NULL},
 };
 

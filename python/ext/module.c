@@ -60,7 +60,8 @@ core_exec(PyObject *mod)
         add_type(mod, &core->cycle_type, &cycle_spec, false) < 0 ||
         add_type(mod, &core->worker_type, &worker_spec, true) < 0)
         return -1;
-    return 0;
+    core->sent = operation_nothing(core);
+    return core->sent != NULL ? 0 : -1;
 }
 
 static int
@@ -75,6 +76,7 @@ core_traverse(PyObject *mod, visitproc visit, void *arg)
     Py_VISIT(core->enter_task);
     Py_VISIT(core->leave_task);
     Py_VISIT(core->task_type);
+    Py_VISIT(core->sent);
     return 0;
 }
 
@@ -91,6 +93,7 @@ core_clear(PyObject *mod)
     Py_CLEAR(core->leave_task);
     Py_CLEAR(core->task_type);
     Py_CLEAR(core->empty_bytes);
+    Py_CLEAR(core->sent);
 #define X(name) Py_CLEAR(core->str_##name);
     CORE_STRINGS(X)
 #undef X

@@ -4,12 +4,13 @@
 
 struct Operation {
     PyObject_HEAD core_state *core;
-    PyObject *value;  /* the result, when there is no future */
+    PyObject *value;  /* the result, when there is no `fn` */
     PyObject *future; /* waited for; NULL once that is over */
     PyObject *owner;
     operation_fn *fn;
     bool waiting; /* the future has been handed to the task */
     bool used;
+    bool shared; /* gives None to everybody, as often as they like */
 };
 
 static PyObject *
@@ -39,17 +40,36 @@ operation_done(core_state *core, PyObject *value)
 }
 
 PyObject *
-operation_wait(core_state *core, PyObject *future, PyObject *owner, operation_fn *fn)
+operation_nothing(core_state *core)
+{
+    PyObject *op = operation_done(core, Py_NewRef(Py_None));
+
+    if (op != NULL)
+        ((Operation *)op)->shared = true;
+    return op;
+}
+
+PyObject *
+operation_later(core_state *core, PyObject *owner, operation_fn *fn)
 {
     Operation *op = (Operation *)operation_new(core);
 
-    if (op == NULL) {
-        Py_DECREF(future);
+    if (op == NULL)
         return NULL;
-    }
-    op->future = future;
     op->owner = Py_NewRef(owner);
     op->fn = fn;
+    return (PyObject *)op;
+}
+
+PyObject *
+operation_wait(core_state *core, PyObject *future, PyObject *owner, operation_fn *fn)
+{
+    Operation *op = (Operation *)operation_later(core, owner, fn);
+
+    if (op == NULL)
+        Py_DECREF(future);
+    else
+        op->future = future;
     return (PyObject *)op;
 }
 
@@ -101,39 +121,51 @@ hand_over(Operation *op, PyObject **result)
     return PYGEN_NEXT;
 }
 
+/* 1 when there is nothing left to wait for, 0 if there is, -1 with an exception. */
+static int
+is_ready(Operation *op)
+{
+    PyObject *done;
+    int res;
+
+    if (op->future == NULL || op->waiting)
+        return 1;
+    done = PyObject_CallMethodNoArgs(op->future, op->core->str_done);
+    res = done != NULL ? PyObject_IsTrue(done) : -1;
+    Py_XDECREF(done);
+    return res;
+}
+
 static PySendResult
 operation_am_send(PyObject *self, PyObject *Py_UNUSED(value), PyObject **result)
 {
     Operation *op = (Operation *)self;
-    PyObject *done;
-    int is_done;
+    PyObject *again = NULL;
+    int ready;
 
+    *result = NULL;
     if (op->used) {
         PyErr_SetString(PyExc_RuntimeError,
                         "cannot reuse an awaited receive() or send()");
-        *result = NULL;
         return PYGEN_ERROR;
     }
-    if (op->future == NULL) {
-        op->used = true;
-        *result = op->value;
-        op->value = NULL;
+    if (op->fn == NULL) {
+        op->used = !op->shared;
+        *result = Py_NewRef(op->value);
+        if (op->used)
+            Py_CLEAR(op->value);
         return PYGEN_RETURN;
     }
-    if (!op->waiting) {
-        done = PyObject_CallMethodNoArgs(op->future, op->core->str_done);
-        is_done = done != NULL ? PyObject_IsTrue(done) : -1;
-        Py_XDECREF(done);
-        if (is_done < 0) {
-            *result = NULL;
-            return PYGEN_ERROR;
-        }
-        if (!is_done)
-            return hand_over(op, result);
+    ready = is_ready(op);
+    if (ready <= 0)
+        return ready < 0 ? PYGEN_ERROR : hand_over(op, result);
+    Py_CLEAR(op->future);
+    *result = op->fn(op->owner, &again);
+    if (*result == NULL && again != NULL) {
+        op->future = again;
+        return hand_over(op, result);
     }
     op->used = true;
-    Py_CLEAR(op->future);
-    *result = op->fn(op->owner);
     return *result != NULL ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
@@ -185,7 +217,7 @@ operation_throw(PyObject *self, PyObject *const *args, Py_ssize_t n)
         PyErr_SetString(PyExc_TypeError, "throw() takes 1 to 3 arguments");
         return NULL;
     }
-    op->used = true;
+    op->used = !op->shared;
     Py_CLEAR(op->future);
     if (PyExceptionInstance_Check(args[0])) {
         PyErr_SetObject((PyObject *)Py_TYPE(args[0]), args[0]);
@@ -202,7 +234,7 @@ operation_close(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     Operation *op = (Operation *)self;
 
-    op->used = true;
+    op->used = !op->shared;
     Py_CLEAR(op->future);
     Py_RETURN_NONE;
 }

@@ -60,7 +60,7 @@ message_of_body(Cycle *self)
 
 /* The next message, whatever has happened meanwhile. */
 static PyObject *
-next_message(PyObject *op)
+next_message(PyObject *op, PyObject **Py_UNUSED(again))
 {
     Cycle *self = (Cycle *)op;
     core_state *core = self->worker->core;
@@ -83,7 +83,7 @@ cycle_receive(PyObject *op, PyObject *Py_UNUSED(ignored))
     }
     if (self->disconnected || self->complete || self->body != NULL ||
         (!self->more_body && !self->handed_out))
-        return operation_done(core, next_message(op));
+        return operation_done(core, next_message(op, NULL));
     if (self->receivers == NULL) {
         self->receivers = PyList_New(0);
         if (self->receivers == NULL)

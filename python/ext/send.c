@@ -150,7 +150,7 @@ send_message(Cycle *self, PyObject *message)
 }
 
 static PyObject *
-sent(PyObject *Py_UNUSED(op))
+sent(PyObject *Py_UNUSED(op), PyObject **Py_UNUSED(again))
 {
     Py_RETURN_NONE;
 }
@@ -168,7 +168,7 @@ cycle_send(PyObject *op, PyObject *message)
     if (send_message(self, message) < 0)
         return NULL;
     if (!self->full || self->complete || self->req == NULL)
-        return operation_done(core, Py_NewRef(Py_None));
+        return Py_NewRef(core->sent);
     if (self->drain == NULL) {
         self->drain = cycle_future(self);
         if (self->drain == NULL)
