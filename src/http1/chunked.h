@@ -32,11 +32,14 @@ typedef struct fa__http1_chunked {
     fa__field *trailers;
     uint32_t trailer_count;
 
+    /* At any time: at least so many bytes are still to come. Of the chunk, its size while
+       that is read, then what is left. */
+    uint64_t left;
+
     /* Private. */
     uint32_t trailer_cap;
     const fa__http1_scan *scan;
     fa__buf *buf;
-    uint64_t left;  /* of the chunk: its size while that is read, then bytes to come */
     size_t line_at; /* first byte in `buf` of the trailer line that comes next */
     fa__http1_chunked_limits limits;
     uint32_t extension_bytes;  /* of this chunk */

@@ -14,8 +14,9 @@ bool fa__conn_body_is_over(const fa__conn *conn)
 {
     const fa_request *req = conn->req;
 
-    return req->body_whole ||
-           (req->head.body_kind != FA__BODY_CHUNKED && conn->body_left == 0);
+    if (req->head.body_kind == FA__BODY_CHUNKED)
+        return req->body_whole || (conn->chunked != NULL && conn->chunked->decoder.done);
+    return req->body_whole || conn->body_left == 0;
 }
 
 static void begin_body(fa__conn *conn)
@@ -34,15 +35,25 @@ static int prepare_chunked(fa__conn *conn)
         .max_chunk_extensions_bytes = l->max_chunk_extensions_bytes,
         .max_trailer_bytes = l->max_trailer_bytes,
     };
-    fa_request *req = conn->req;
-    fa__field *trailers = fa_arena_alloc(&req->arena, l->max_headers * sizeof(fa__field));
 
-    conn->chunked = fa_arena_alloc(&req->arena, sizeof(*conn->chunked));
-    if (conn->chunked == NULL || trailers == NULL)
+    conn->chunked = fa__alloc(&conn->worker->shared->alloc,
+                              sizeof(*conn->chunked) +
+                                  l->max_headers * sizeof(conn->chunked->fields[0]));
+    if (conn->chunked == NULL)
         return FA_ERR_NOMEM;
-    fa__http1_chunked_init(conn->chunked, trailers, l->max_headers, &conn->trailer_buf,
-                           &limits);
+    conn->gathers = true;
+    fa__http1_chunked_init(&conn->chunked->decoder, conn->chunked->fields, l->max_headers,
+                           &conn->trailer_buf, &limits);
     return 0;
+}
+
+void fa__conn_drop_body(fa__conn *conn)
+{
+    conn->gathers = false;
+    fa__buf_free(&conn->body);
+    fa__buf_free(&conn->trailer_buf);
+    fa__release(&conn->worker->shared->alloc, conn->chunked);
+    conn->chunked = NULL;
 }
 
 void fa__conn_expect_body(fa__conn *conn, fa_slice head, bool wanted)
@@ -121,8 +132,8 @@ static void body_complete(fa__conn *conn)
     conn->input = FA__INPUT_WAIT;
     req->body_whole = true;
     if (conn->chunked != NULL) {
-        req->trailers = conn->chunked->trailers;
-        req->trailer_count = conn->chunked->trailer_count;
+        req->trailers = conn->chunked->decoder.trailers;
+        req->trailer_count = conn->chunked->decoder.trailer_count;
     }
     ++conn->in_call;
     if (req->endpoint->stream_body) {
@@ -177,12 +188,12 @@ size_t fa__conn_feed_body(fa__conn *conn, const char *p, size_t n, bool *again)
         used = (ptrdiff_t)(n < conn->body_left ? n : conn->body_left);
         payload = (fa_slice){p, (size_t)used};
         conn->body_left -= (uint64_t)used;
-    } else if (n == 0 && !conn->chunked->done) {
+    } else if (n == 0 && !conn->chunked->decoder.done) {
         return 0;
     } else {
-        used = conn->chunked->done
+        used = conn->chunked->decoder.done
                    ? 0
-                   : fa__http1_chunked_feed(conn->chunked, p, n, &payload);
+                   : fa__http1_chunked_feed(&conn->chunked->decoder, p, n, &payload);
         if (used < 0) {
             body_failed(conn, (int)used);
             return 0;
@@ -196,7 +207,7 @@ size_t fa__conn_feed_body(fa__conn *conn, const char *p, size_t n, bool *again)
         *again = conn->input != FA__INPUT_BODY;
         return (size_t)used;
     }
-    if (conn->chunked != NULL ? conn->chunked->done : conn->body_left == 0) {
+    if (conn->chunked != NULL ? conn->chunked->decoder.done : conn->body_left == 0) {
         body_complete(conn);
         *again = true;
     } else {
@@ -205,26 +216,77 @@ size_t fa__conn_feed_body(fa__conn *conn, const char *p, size_t n, bool *again)
     return (size_t)used;
 }
 
-size_t fa__conn_feed_discard(fa__conn *conn, size_t n, bool *again)
-{
-    size_t used = n < conn->body_left ? n : (size_t)conn->body_left;
-
-    conn->body_left -= used;
-    if (conn->body_left == 0) {
-        conn->input = FA__INPUT_IDLE;
-        conn->since = fa__loop_now(conn->worker->loop);
-        *again = true;
-    }
-    return used;
-}
+/* ---- bodies that nobody wants ---- */
 
 bool fa__conn_can_discard(const fa__conn *conn)
 {
     const fa_request *req = conn->req;
+    uint64_t left = conn->body_left;
 
+    if (req->head.body_kind == FA__BODY_CHUNKED)
+        left = conn->chunked != NULL ? conn->chunked->decoder.left : 0;
     /* Who waits for 100-continue may send the body or the next request: only a new
        connection tells which (RFC 9110, 10.1.1). */
-    return fa__conn_body_is_over(conn) ||
-           (req->head.body_kind == FA__BODY_LENGTH && conn->body_left <= DISCARD_MAX &&
-            !conn->continue_owed);
+    return fa__conn_body_is_over(conn) || (left <= DISCARD_MAX && !conn->continue_owed);
+}
+
+static void end_discard(fa__conn *conn, fa__input next)
+{
+    fa__conn_drop_body(conn);
+    conn->input = next;
+    conn->unread = next == FA__INPUT_CLOSING;
+    conn->since = fa__loop_now(conn->worker->loop);
+}
+
+void fa__conn_begin_discard(fa__conn *conn)
+{
+    bool chunked = conn->req->head.body_kind == FA__BODY_CHUNKED;
+
+    conn->input = FA__INPUT_DISCARD;
+    fa__buf_free(&conn->body);
+    if (!chunked)
+        return;
+    conn->body_left = DISCARD_MAX;
+    if (conn->chunked == NULL && prepare_chunked(conn) != 0)
+        end_discard(conn, FA__INPUT_CLOSING);
+}
+
+/* How long a chunked body is shows in the end: `body_left` is what may still be read. */
+static size_t discard_chunked(fa__conn *conn, const char *p, size_t n)
+{
+    fa__http1_chunked *decoder = &conn->chunked->decoder;
+    size_t used = 0, max = n < conn->body_left ? n : (size_t)conn->body_left;
+
+    while (used < max && !decoder->done) {
+        fa_slice payload;
+        ptrdiff_t rv = fa__http1_chunked_feed(decoder, p + used, max - used, &payload);
+
+        if (rv < 0) {
+            end_discard(conn, FA__INPUT_CLOSING);
+            return used;
+        }
+        used += (size_t)rv;
+    }
+    conn->body_left -= used;
+    if (decoder->done)
+        end_discard(conn, FA__INPUT_IDLE);
+    else if (conn->body_left == 0)
+        end_discard(conn, FA__INPUT_CLOSING);
+    return used;
+}
+
+size_t fa__conn_feed_discard(fa__conn *conn, const char *p, size_t n, bool *again)
+{
+    size_t used;
+
+    if (conn->chunked != NULL) {
+        used = discard_chunked(conn, p, n);
+    } else {
+        used = n < conn->body_left ? n : (size_t)conn->body_left;
+        conn->body_left -= used;
+        if (conn->body_left == 0)
+            end_discard(conn, FA__INPUT_IDLE);
+    }
+    *again = conn->input != FA__INPUT_DISCARD;
+    return used;
 }

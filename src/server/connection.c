@@ -403,8 +403,7 @@ void fa__conn_del(fa__conn *conn, int error)
         fa__stream_close(fd);
     fa__buf_free(&conn->in);
     fa__buf_free(&conn->out);
-    fa__buf_free(&conn->body);
-    fa__buf_free(&conn->trailer_buf);
+    fa__conn_drop_body(conn);
     if (conn->prev != NULL)
         conn->prev->next = conn->next;
     else

@@ -51,6 +51,12 @@ static inline void fa__pace_progress(fa__pace *pace, fa__msec now, size_t n,
         pace->paid_until = now + FA__PACE_AHEAD_MS;
 }
 
+/* Outlives the request when the rest of its body is skipped. */
+typedef struct fa__chunked_body {
+    fa__http1_chunked decoder;
+    fa__field fields[]; /* of the trailer section: fa_limits.max_headers */
+} fa__chunked_body;
+
 struct fa_stream {
     fa_stream_handler handler;
     void *user_data;
@@ -84,11 +90,11 @@ struct fa__conn {
 
     fa__buf out; /* not sent yet, from out_at on */
     size_t out_at;
-    uint64_t body_left;         /* of a body of known length, or to discard */
-    uint64_t body_bytes;        /* payload that came so far */
-    fa__http1_chunked *chunked; /* in the request's arena */
+    uint64_t body_left;        /* of a body of known length, or to discard */
+    uint64_t body_bytes;       /* payload that came so far */
+    fa__chunked_body *chunked; /* while such a body comes */
 
-    bool gathers;       /* `body` or `trailer_buf` may hold something */
+    bool gathers;       /* fa__conn_drop_body() has something to do */
     uint64_t body_sent; /* of the answer, for the access log */
     int finish_error;   /* why it is being closed, for the request's callbacks */
 
@@ -172,7 +178,14 @@ void fa__conn_expect_body(fa__conn *conn, fa_slice head, bool wanted);
 /* Takes what it can of the body. Returns how much was used; sets `*again` if the input
    after it can be worked on. The second skips a body that nobody wants. */
 size_t fa__conn_feed_body(fa__conn *conn, const char *p, size_t n, bool *again);
-size_t fa__conn_feed_discard(fa__conn *conn, size_t n, bool *again);
+size_t fa__conn_feed_discard(fa__conn *conn, const char *p, size_t n, bool *again);
+
+/* The request has been answered, its body is not over: the rest is skipped, or the
+   connection ends. */
+void fa__conn_begin_discard(fa__conn *conn);
+
+/* Frees what was kept for the body. */
+void fa__conn_drop_body(fa__conn *conn);
 
 /* Nothing of the body is still to come: it came whole, or none was announced to a
    handler that never asked. */

@@ -57,17 +57,15 @@ void fa__conn_request_done(fa__conn *conn, int error)
             fa__conn_break_off(conn, error);
         else if (conn->close_after || req->close_after)
             begin_closing(conn);
+        else if (fa__conn_body_is_over(conn))
+            conn->input = FA__INPUT_IDLE;
         else
-            conn->input =
-                fa__conn_body_is_over(conn) ? FA__INPUT_IDLE : FA__INPUT_DISCARD;
+            fa__conn_begin_discard(conn);
     }
     conn->req = NULL;
     conn->since = fa__loop_now(w->loop);
-    if (conn->gathers) {
-        conn->gathers = false;
-        fa__buf_free(&conn->body);
-        fa__buf_free(&conn->trailer_buf);
-    }
+    if (conn->gathers && conn->input != FA__INPUT_DISCARD)
+        fa__conn_drop_body(conn);
     fa__worker_give_request(w, req);
 }
 
@@ -107,7 +105,6 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
         req->body = (fa_slice){rest.p, body};
     }
     conn->body_bytes = 0;
-    conn->chunked = NULL;
     conn->continue_owed = h->expect_continue && !req->body_whole && rest.len == 0;
     conn->body_left = h->content_length;
     conn->input = FA__INPUT_WAIT;
@@ -224,7 +221,9 @@ size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n)
             break;
         case FA__INPUT_HEAD: used += feed_head(conn, at, left, &again); break;
         case FA__INPUT_BODY: used += fa__conn_feed_body(conn, at, left, &again); break;
-        case FA__INPUT_DISCARD: used += fa__conn_feed_discard(conn, left, &again); break;
+        case FA__INPUT_DISCARD:
+            used += fa__conn_feed_discard(conn, at, left, &again);
+            break;
         case FA__INPUT_STREAM:
             if (left > 0)
                 fa__conn_stream_data(conn, (fa_slice){at, left});

@@ -13,10 +13,8 @@ import pytest
 # Where we differ on purpose; what is not listed here is the same.
 # The reasons of RFC 9110, which http.HTTPStatus has since Python 3.13 only; 418 has none.
 OLD_REASONS = {413, 414, 416, 418, 422}
-# A chunked body that the application left unread: we close.
 # An application that does wrong after its answer: the answer stands, and the connection with it.
 KEPT_OPEN = {b"/raises-after-end", b"/returns-value", b"/ends-twice"}
-KEPT_OPEN_BY_UVICORN = {f"/unread chunked{what}" for what in ("", ", trailer", ", none")}
 
 
 @dataclasses.dataclass
@@ -193,8 +191,6 @@ def differences(case: Case, answers: list[peers.Answer]) -> None:
     for answer in answers:
         if answer.status in OLD_REASONS:
             answer.reason = ""
-        if case.name in KEPT_OPEN_BY_UVICORN:
-            answer.fields = [field for field in answer.fields if field[0] != "connection"]
         if case.name.startswith("1.0 GET /stream b"):
             answer.fields = [field for field in answer.fields if field[0] != "transfer-encoding"]
         if case.name == "expect, body at once":
@@ -227,7 +223,7 @@ def test_same(both: tuple[peers.Server, peers.Server], case: Case) -> None:
         differences(case, expected)
         differences(case, answers)
         assert answers == expected
-        if case.name not in KEPT_OPEN_BY_UVICORN and case.pieces[0].split()[1] not in KEPT_OPEN:
+        if case.pieces[0].split()[1] not in KEPT_OPEN:
             closed = their_reader.ended(0)
             if closed != our_reader.ended(0):  # one may be late, not both have to wait
                 assert our_reader.ended(5) == their_reader.ended(5)
