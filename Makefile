@@ -19,8 +19,8 @@ build: ## library, programs and benchmarks, optimised, in build-release
 	@tools/setup build
 	@ninja -C "$$(tools/configure release)"
 
-challenge: ## one million requests against the server in C; CHALLENGE=... goes to the client
-	@tools/setup build
+challenge: ## one million requests: server in C, FastAPI code; CHALLENGE=... goes to the client
+	@tools/setup challenge
 	@echo '== build'
 	@ninja -C "$$(tools/configure release)" --quiet
 	@tools/challenge $(CHALLENGE)
@@ -65,5 +65,6 @@ install: build ## install under PREFIX (default /usr/local); DESTDIR is respecte
 	@meson install -C build-release
 	@[ -n "$(DESTDIR)" ] || ldconfig
 
-clean: ## remove the build directories and the tests' Python environment
-	rm -rf build-release build-dev build-clang build-asan build-tsan build-fuzz build-python-* .venv .venv-python
+clean: ## remove the build directories and the Python environments
+	rm -rf build-release build-dev build-clang build-asan build-tsan build-fuzz build-python-* \
+		build-package-* .venv .venv-python .venv-challenge .venv-bench

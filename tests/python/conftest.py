@@ -24,7 +24,7 @@ def python_build() -> pathlib.Path:
     site = BUILD / "site"
     if not (BUILD / "build.ninja").exists():
         run(
-            *("meson", "setup", BUILD, ROOT, "--buildtype=release"),
+            *("meson", "setup", BUILD, ROOT, "--buildtype=release", "--werror"),
             *("-Dpython=true", f"-Dpython_path={sys.executable}"),
             *(f"-Dpython.platlibdir={site}", f"-Dpython.purelibdir={site}"),
             *("-Dtests=false", "-Dbenchmarks=false"),
