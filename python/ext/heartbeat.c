@@ -1,0 +1,309 @@
+/* A page that two processes share, in which a worker shows its supervisor that it lives.
+
+   Two hands write: a thread of C, which never takes the GIL, for the process; the event
+   loop, by turn(), for itself. So a handler that holds the GIL for long stops the second
+   beat and not the first, and a process that is stopped or gone stops both. A thread of
+   Python could tell neither apart: it cannot answer while the GIL is held, and answers as
+   ever while the loop is stuck. */
+#include "core.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+enum {
+    BEAT_MS = 100,
+    STACK_BYTES = 128 * 1024, /* of the thread; the least on any system is below */
+    PAGE_BYTES = 4096,
+};
+
+/* Times are of CLOCK_MONOTONIC, which processes have in common; 0: never. */
+typedef struct page {
+    _Atomic uint64_t process_ns;
+    _Atomic uint64_t loop_ns;
+} page;
+
+typedef struct Heartbeat {
+    PyObject_HEAD page *page; /* NULL before __init__() */
+    bool running;             /* the thread, in the process `pid` */
+    pid_t pid;
+    pthread_t thread;
+    int lifeline;     /* borrowed; hangs up when the supervisor has gone */
+    int stop_pipe[2]; /* closing [1] ends the thread */
+    uint64_t grace_ns;
+} Heartbeat;
+
+static uint64_t
+now_ns(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Nobody is left who would end a process that does not react to its end: it would keep
+   the port. A loop that turned since has seen the lifeline too, and ends in order. */
+static void
+judge_orphan(const Heartbeat *self, uint64_t orphan_ns, uint64_t now)
+{
+    if (atomic_load(&self->page->loop_ns) > orphan_ns)
+        return;
+    if (now - orphan_ns > self->grace_ns)
+        (void)kill(getpid(), SIGKILL);
+}
+
+static void *
+beat(void *arg)
+{
+    Heartbeat *self = arg;
+    uint64_t orphan_ns = 0;
+
+    for (;;) {
+        struct pollfd fds[2] = {
+            {.fd = self->stop_pipe[0], .events = POLLIN},
+            /* Once it has hung up it is ready for ever: not looked at any more. */
+            {.fd = orphan_ns == 0 ? self->lifeline : -1, .events = 0},
+        };
+        uint64_t now;
+
+        atomic_store(&self->page->process_ns, now_ns());
+        if (poll(fds, 2, BEAT_MS) < 0 && errno != EINTR)
+            (void)usleep(BEAT_MS * 1000); /* ENOMEM: no reason to look dead */
+        if (fds[0].revents != 0)
+            return NULL;
+        now = now_ns();
+        if (orphan_ns == 0 && (fds[1].revents & (POLLHUP | POLLERR)) != 0)
+            orphan_ns = now;
+        if (orphan_ns != 0)
+            judge_orphan(self, orphan_ns, now);
+    }
+}
+
+/* Returns 0 or an error number. Signals are the main thread's. */
+static int
+start_thread(Heartbeat *self)
+{
+    pthread_attr_t attr;
+    sigset_t all, before;
+    int error = pthread_attr_init(&attr);
+
+    if (error != 0)
+        return error;
+    (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&self->thread, &attr, beat, self);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attr);
+    return error;
+}
+
+static void
+stop_thread(Heartbeat *self)
+{
+    if (!self->running)
+        return;
+    self->running = false;
+    (void)close(self->stop_pipe[1]);
+    if (self->pid == getpid()) /* a fork has the object, not the thread */
+        (void)pthread_join(self->thread, NULL);
+    (void)close(self->stop_pipe[0]);
+}
+
+static int
+heartbeat_init(PyObject *op, PyObject *args, PyObject *keywords)
+{
+    Heartbeat *self = (Heartbeat *)op;
+    void *mapped;
+    int fd;
+
+    if (keywords != NULL && PyDict_GET_SIZE(keywords) != 0) {
+        PyErr_SetString(PyExc_TypeError, "Heartbeat() takes no keywords");
+        return -1;
+    }
+    if (!PyArg_ParseTuple(args, "i:Heartbeat", &fd))
+        return -1;
+    if (self->page != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "already initialised");
+        return -1;
+    }
+    mapped = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    self->page = mapped;
+    return 0;
+}
+
+static page *
+mapped(PyObject *op)
+{
+    page *p = ((Heartbeat *)op)->page;
+
+    if (p == NULL)
+        PyErr_SetString(PyExc_ValueError, "the heartbeat has no page");
+    return p;
+}
+
+static PyObject *
+heartbeat_start(PyObject *op, PyObject *args)
+{
+    Heartbeat *self = (Heartbeat *)op;
+    double grace;
+    int lifeline, error;
+
+    if (!PyArg_ParseTuple(args, "id:start", &lifeline, &grace) || mapped(op) == NULL)
+        return NULL;
+    if (self->running || !(grace >= 0 && grace < 86400)) {
+        PyErr_SetString(PyExc_ValueError,
+                        self->running ? "it beats already" : "grace is out of range");
+        return NULL;
+    }
+    if (pipe(self->stop_pipe) != 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    (void)fcntl(self->stop_pipe[0], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(self->stop_pipe[1], F_SETFD, FD_CLOEXEC);
+    self->lifeline = lifeline;
+    self->grace_ns = (uint64_t)(grace * 1e9);
+    self->pid = getpid();
+    error = start_thread(self);
+    if (error != 0) {
+        (void)close(self->stop_pipe[0]);
+        (void)close(self->stop_pipe[1]);
+        errno = error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    self->running = true;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+heartbeat_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    stop_thread((Heartbeat *)op);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+heartbeat_turn(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    page *p = mapped(op);
+
+    if (p == NULL)
+        return NULL;
+    atomic_store(&p->loop_ns, now_ns());
+    Py_RETURN_NONE;
+}
+
+/* Seconds since the time at `at`, or None. */
+static PyObject *
+age(_Atomic uint64_t *at)
+{
+    uint64_t then = atomic_load(at), now = now_ns();
+
+    if (then == 0)
+        Py_RETURN_NONE;
+    return PyFloat_FromDouble(now > then ? (double)(now - then) / 1e9 : 0.0);
+}
+
+static PyObject *
+heartbeat_process_age(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    page *p = mapped(op);
+
+    return p != NULL ? age(&p->process_ns) : NULL;
+}
+
+static PyObject *
+heartbeat_loop_age(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    page *p = mapped(op);
+
+    return p != NULL ? age(&p->loop_ns) : NULL;
+}
+
+static void
+heartbeat_dealloc(PyObject *op)
+{
+    Heartbeat *self = (Heartbeat *)op;
+    PyTypeObject *type = Py_TYPE(op);
+
+    stop_thread(self);
+    if (self->page != NULL)
+        (void)munmap(self->page, PAGE_BYTES);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyObject *
+heartbeat_die_with_parent(PyObject *Py_UNUSED(type), PyObject *arg)
+{
+    long number = PyLong_AsLong(arg);
+
+    if (number == -1 && PyErr_Occurred())
+        return NULL;
+#ifdef __linux__
+    if (prctl(PR_SET_PDEATHSIG, (unsigned long)number, 0ul, 0ul, 0ul) != 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    Py_RETURN_TRUE;
+#else
+    Py_RETURN_FALSE;
+#endif
+}
+
+static PyMethodDef heartbeat_methods[] = {
+    {"start", heartbeat_start, METH_VARARGS,
+     PyDoc_STR("start(lifeline, grace): the process beats from now on, by a thread that "
+               "needs no GIL. When the descriptor `lifeline` hangs up and the loop does "
+               "not turn within `grace` seconds, the process is killed.")},
+    {"stop", heartbeat_stop, METH_NOARGS, PyDoc_STR("Ends what start() began.")},
+    {"turn", heartbeat_turn, METH_NOARGS, PyDoc_STR("The event loop beats.")},
+    {"process_age", heartbeat_process_age, METH_NOARGS,
+     PyDoc_STR("Seconds since the process beat, None if it never did.")},
+    {"loop_age", heartbeat_loop_age, METH_NOARGS,
+     PyDoc_STR("Seconds since the loop beat, None if it never did.")},
+    {"die_with_parent", heartbeat_die_with_parent, METH_O | METH_STATIC,
+     PyDoc_STR("This process gets the signal when the thread that started it ends. False "
+               "where the system cannot do that.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot heartbeat_slots[] = {
+    {Py_tp_doc, "A page shared by a worker and its supervisor: Heartbeat(descriptor)."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, heartbeat_init},
+    {Py_tp_dealloc, heartbeat_dealloc},
+    {Py_tp_methods, heartbeat_methods},
+    {0, NULL},
+};
+
+static PyType_Spec heartbeat_spec = {
+    .name = "fasterapi._core.Heartbeat",
+    .basicsize = sizeof(Heartbeat),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = heartbeat_slots,
+};
+
+int
+heartbeat_exec(PyObject *mod)
+{
+    PyObject *type = PyType_FromModuleAndSpec(mod, &heartbeat_spec, NULL);
+    int rv;
+
+    if (type == NULL)
+        return -1;
+    rv = PyModule_AddType(mod, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return rv;
+}
