@@ -6,7 +6,7 @@
    a task nor a turn of the loop. One that suspends is adopted: the carrier is woken and
    yields what the coroutine yielded, so that asyncio itself awaits it; the current task
    has been the same object all along. */
-#include "core.h"
+#include "application.h"
 
 struct Carrier {
     PyObject_HEAD Worker *worker;
@@ -37,17 +37,10 @@ finish(Carrier *self, PyObject *result, PyObject *error)
 static bool
 finish_with_error(Carrier *self)
 {
-    PyObject *type, *value, *traceback;
-    bool more;
+    PyObject *error = application_take_error();
+    bool more = finish(self, NULL, error);
 
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL)
-        (void)PyException_SetTraceback(value, traceback);
-    more = finish(self, NULL, value);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
+    Py_DECREF(error);
     return more;
 }
 

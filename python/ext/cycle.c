@@ -1,6 +1,8 @@
 /* One request from its beginning to its end. */
 #include "cycle.h"
 
+#include "application.h"
+
 void
 cycle_resolve(Worker *worker, PyObject *future)
 {
@@ -74,21 +76,6 @@ send_500(Cycle *self)
     }
 }
 
-static void
-report_result(Worker *worker, PyObject *result)
-{
-    PyObject *text = PyUnicode_FromFormat(
-        "ASGI callable should return None, but returned '%S'.", result);
-    const char *utf8 = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
-
-    if (utf8 == NULL) {
-        PyErr_Clear(); /* its __str__() raised */
-        utf8 = "ASGI callable should return None, but returned a value.";
-    }
-    worker_report(worker, utf8, NULL);
-    Py_XDECREF(text);
-}
-
 /* The application has returned, or raised. */
 static bool
 on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *Py_UNUSED(next))
@@ -102,7 +89,7 @@ on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *Py_UNUS
             fa_response_abort(self->req);
         send_500(self);
     } else if (result != NULL && result != Py_None) {
-        report_result(worker, result);
+        application_report_result(worker, result);
         if (self->req != NULL)
             fa_response_abort(self->req);
     } else if (!self->started && !self->disconnected) {
@@ -145,46 +132,13 @@ cycle_new(Worker *worker, fa_request *req)
 static PyMethodDef receive_def = {"receive", cycle_receive, METH_NOARGS, NULL};
 static PyMethodDef send_def = {"send", cycle_send, METH_O, NULL};
 
-/* app(scope, receive, send) and the iterator that drives what it returns. */
-static PyObject *
-call_application(Cycle *self)
-{
-    PyObject *receive = PyCFunction_New(&receive_def, (PyObject *)self);
-    PyObject *send = PyCFunction_New(&send_def, (PyObject *)self);
-    PyObject *coroutine = NULL, *iterator;
-
-    if (receive != NULL && send != NULL) {
-        PyObject *args[4] = {NULL, self->scope, receive, send};
-
-        coroutine = PyObject_Vectorcall(self->worker->asgi, args + 1,
-                                        3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    }
-    Py_XDECREF(receive);
-    Py_XDECREF(send);
-    if (coroutine == NULL || PyCoro_CheckExact(coroutine))
-        return coroutine;
-    iterator = PyObject_CallMethod(coroutine, "__await__", NULL);
-    if (iterator == NULL && PyErr_ExceptionMatches(PyExc_AttributeError) &&
-        Py_TYPE(coroutine)->tp_as_async == NULL)
-        PyErr_Format(PyExc_TypeError, "object %.100s can't be used in 'await' expression",
-                     Py_TYPE(coroutine)->tp_name);
-    Py_DECREF(coroutine);
-    return iterator;
-}
-
 static void
 report_current(Cycle *self)
 {
-    PyObject *type, *value, *traceback;
+    PyObject *error = application_take_error();
 
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL)
-        (void)PyException_SetTraceback(value, traceback);
-    (void)on_done((PyObject *)self, NULL, value, NULL);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
+    (void)on_done((PyObject *)self, NULL, error, NULL);
+    Py_DECREF(error);
 }
 
 int
@@ -202,7 +156,9 @@ cycle_on_request(fa_request *req, void *user_data)
     Py_INCREF((PyObject *)self); /* the server's, until on_finish */
     fa_request_on_finish(req, on_finish, self);
     fa_response_on_drain(req, on_drain, self);
-    job = (carrier_job){call_application(self), (PyObject *)self, on_done};
+    job = (carrier_job){
+        application_call(worker, self->scope, (PyObject *)self, &receive_def, &send_def),
+        (PyObject *)self, on_done};
     if (job.coroutine == NULL || carrier_run(worker, &job) < 0)
         report_current(self);
     if (!self->complete && self->req != NULL && !self->disconnected)
