@@ -1,0 +1,77 @@
+"""pytest --fasterapi: the test clients of Starlette and FastAPI send their requests through
+the engine, and the run ends with a count of them. docs/testing-your-app.md tells more."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+OFF = ("", "0", "false", "no", "off")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "send the requests of test clients through the engine of FasterAPI"
+    parser.getgroup("fasterapi").addoption("--fasterapi", action="store_true", help=told)
+    parser.addini("fasterapi", f"{told} (as --fasterapi)", type="bool", default=False)
+
+
+def _wanted(config: pytest.Config) -> bool:
+    variable = os.environ.get("FASTERAPI_PYTEST")
+    if config.getoption("fasterapi"):
+        return True
+    return variable.lower() not in OFF if variable is not None else config.getini("fasterapi")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not _wanted(config):
+        return
+    try:
+        from fasterapi.testclient import _swap
+    except (ImportError, RuntimeError) as error:  # Starlette raises the latter without httpx
+        raise pytest.UsageError(f"--fasterapi: {error}") from error
+    config.pluginmanager.register(Engine(_swap.swap()), "fasterapi-engine")
+
+
+class Engine:
+    """There only while requests go through the engine."""
+
+    def __init__(self, take_back: Callable[[], None]) -> None:
+        from fasterapi.testclient import counters
+
+        self.take_back = take_back
+        self.counters = counters
+        self.served: Counter[str] = Counter()
+        self.elsewhere: Counter[str] = Counter()
+
+    def _add(self, served: dict[str, int], elsewhere: dict[str, int]) -> None:
+        self.served.update(served)
+        self.elsewhere.update(elsewhere)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        served, elsewhere = dict(self.counters.served), dict(self.counters.elsewhere)
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:  # a process of pytest-xdist: its parent adds them up
+            output["fasterapi"] = [served, elsewhere]
+        else:
+            self._add(served, elsewhere)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        counted = getattr(node, "workeroutput", {}).get("fasterapi")
+        if counted is not None:
+            self._add(*counted)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        write = terminalreporter.write_line
+        terminalreporter.section("fasterapi", "-")
+        tiers = ", ".join(f"{tier} {n}" for tier, n in sorted(self.served.items()))
+        write(f"requests through the engine: {self.served.total()}" + (f" ({tiers})" if tiers else ""))
+        others = ", ".join(f"{why} {n}" for why, n in sorted(self.elsewhere.items()))
+        write(f"requests another way: {self.elsewhere.total()}" + (f" ({others})" if others else ""))
+
+    def pytest_unconfigure(self) -> None:
+        self.take_back()

@@ -1,0 +1,203 @@
+"""What replaces the transport of Starlette's TestClient: requests go through the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import h11
+from starlette import testclient as stock
+
+from fasterapi.testclient import _wire
+from fasterapi.testclient._counters import counters
+from fasterapi.testclient._exchange import Exchange
+
+httpx = stock.httpx
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+# Set on requests whose whole answer is read at once: nobody need wait for the reader.
+READ_AT_ONCE = "fasterapi.read_at_once"
+# What frames an answer on the wire, or tells of the server: no matter of the application,
+# unless it has set it.
+OF_THE_WIRE = {b"connection", b"content-length", b"date", b"server", b"transfer-encoding"}
+
+StockTransport = stock._TestClientTransport
+
+
+class EngineTransport(StockTransport):
+    """As Starlette's, with the engine between the test and the application."""
+
+    @classmethod
+    def in_place_of(cls, transport: Any) -> EngineTransport:
+        return cls(
+            transport.app,
+            transport.portal_factory,
+            transport.raise_server_exceptions,
+            transport.root_path,
+            client=transport.client,
+            app_state=transport.app_state,
+        )
+
+    def handle_request(self, request: Any) -> Any:
+        if request.url.scheme in ("ws", "wss"):
+            return super().handle_request(request)
+        with contextlib.ExitStack() as stack:
+            portal = stack.enter_context(self.portal_factory())
+            if not portal.call(_runs_asyncio):
+                counters.count_elsewhere("backend trio")
+                return super().handle_request(request)
+            return self._through_engine(request, portal, stack)
+
+    def _through_engine(self, request: Any, portal: Any, stack: contextlib.ExitStack) -> Any:
+        method, headers = request.method.encode(), _headers_of(request)
+        with _errors_of_httpx(request):
+            head = _wire.head_of(method, request.url.raw_path, headers)
+            body = _wire.framed(headers, _pieces_of(request))
+        paced = READ_AT_ONCE not in request.extensions
+        exchange = Exchange(self.app, self._scope_of(request), paced=paced)
+        portal.call(exchange.open)
+        answer = Answer(self, portal, exchange)
+        stack.push(answer.close)
+        answer.wire = _wire.Wire(exchange.socket, method, head + body)
+        with _errors_of_httpx(request):
+            response = answer.wire.response()
+        if exchange.entered and not exchange.started:
+            return self._no_answer(request, exchange, stack)
+        answer.exit_stack = stack.pop_all()
+        self._open_requests.add(answer.abort)
+        return _response_of(request, response, exchange, AnswerStream(answer, request))
+
+    def _no_answer(self, request: Any, exchange: Exchange, stack: contextlib.ExitStack) -> Any:
+        stack.close()  # raises what the application has raised
+        if self.raise_server_exceptions:
+            raise AssertionError("TestClient did not receive any response.")
+        return httpx.Response(500, headers=[], stream=httpx.ByteStream(b""), request=request)
+
+    def _scope_of(self, request: Any) -> dict[str, Any]:
+        """What the scope says in place of the socket."""
+        url = request.url
+        port = url.port if url.port is not None else DEFAULT_PORTS[url.scheme]
+        return {
+            "scheme": url.scheme,
+            "root_path": self.root_path,
+            "client": self.client,
+            "server": [url.raw_host.decode("ascii"), port],
+            "extensions": {"http.response.debug": {}},
+            "state": self.app_state.copy(),
+        }
+
+
+class Answer:
+    """An answer that is being read, and what has to be closed behind it."""
+
+    def __init__(self, transport: EngineTransport, portal: Any, exchange: Exchange) -> None:
+        self.transport = transport
+        self.portal = portal
+        self.exchange = exchange
+        self.wire: _wire.Wire
+        self.complete = False  # read to its end
+        self.exit_stack: contextlib.ExitStack
+
+    def pieces(self, request: Any) -> Iterator[bytes]:
+        with _errors_of_httpx(request):
+            while (piece := self._next_piece()) is not None:
+                if piece:
+                    yield piece
+        self.complete = True
+        self.exchange.want_all()
+        if self.exchange.entered:
+            self.exchange.finished.result()
+        self.exit_stack.close()
+
+    def _next_piece(self) -> bytes | None:
+        try:
+            piece = self.wire.data_at_hand()
+            if piece == b"":
+                if self.wire.received == self.exchange.bytes_sent:
+                    self.exchange.want_more()
+                self.wire.move()
+        except h11.RemoteProtocolError:
+            # Cut short, because the application raised: that is what the test is told.
+            if self.exchange.error is None:
+                raise
+            return None
+        return piece
+
+    def close(self, exc_type: type[BaseException] | None, *_: Any) -> None:
+        """Ends the connection. The application is cancelled if the test has not seen the
+        whole answer, and waited for; then what it raised is raised."""
+        exchange = self.exchange
+        if not self.complete:
+            self.portal.call(exchange.break_off)
+        exchange.want_all()
+        if exchange.entered:
+            exchange.finished.result()
+        self.portal.call(exchange.close)
+        self.transport._open_requests.discard(self.abort)
+        raising = exc_type is None and self.transport.raise_server_exceptions
+        if raising and exchange.error is not None:
+            raise exchange.error
+
+    def abort(self) -> None:
+        self.portal.call(self.exchange.break_off)
+        self.exit_stack.close()
+
+
+class AnswerStream(httpx.SyncByteStream):
+    def __init__(self, answer: Answer, request: Any) -> None:
+        self._pieces = answer.pieces(request)
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def close(self) -> None:
+        self._answer.exit_stack.close()
+
+
+async def _runs_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _headers_of(request: Any) -> list[tuple[bytes, bytes]]:
+    """As Starlette's client puts them into the scope."""
+    headers = [] if "host" in request.headers else [(b"host", request.url.netloc)]
+    return headers + [(k.encode(), v.encode()) for k, v in request.headers.multi_items()]
+
+
+def _pieces_of(request: Any) -> list[bytes]:
+    """The body as it was given; kept, so that it can be sent again after a redirect."""
+    pieces = list(request.stream)
+    if not isinstance(request.stream, httpx.ByteStream):
+        request.stream = httpx.ByteStream(b"".join(pieces))
+    request.read()
+    return pieces
+
+
+@contextlib.contextmanager
+def _errors_of_httpx(request: Any) -> Iterator[None]:
+    try:
+        yield
+    except _wire.UnsendableRequest as error:
+        raise httpx.LocalProtocolError(str(error), request=request) from error
+    except h11.RemoteProtocolError as error:
+        raise httpx.RemoteProtocolError(str(error), request=request) from error
+
+
+def _response_of(request: Any, head: h11.Response, exchange: Exchange, stream: Any) -> Any:
+    hidden = OF_THE_WIRE - exchange.header_names if exchange.entered else set()
+    headers = [(k, v) for k, v in head.headers.raw_items() if k.lower() not in hidden]
+    response = httpx.Response(head.status_code, headers=headers, stream=stream, request=request)
+    debug = exchange.debug_info
+    if debug is not None:
+        response.extensions["http.response.debug"] = debug
+        for name in ("template", "context"):
+            if name in debug:
+                setattr(response, name, debug[name])
+    return response
