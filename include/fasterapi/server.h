@@ -51,7 +51,8 @@ typedef struct fa_server_options {
 /** Sets every field to its default. */
 FA_API void fa_server_options_init(fa_server_options *options);
 
-/** Totals since the start; `active` and `connections_open` are of this moment. */
+/** Totals since the start; `active`, `connections_open` and `websockets_open` are of this
+    moment. */
 typedef struct fa_counters {
     uint64_t connections; /* accepted */
     uint64_t connections_open;
@@ -62,6 +63,9 @@ typedef struct fa_counters {
     uint64_t malformed; /* refused by the parser */
     uint64_t timeouts;  /* cut for slowness */
     uint64_t bytes_in, bytes_out;
+    uint64_t websockets; /* accepted */
+    uint64_t websockets_open;
+    uint64_t messages_in, messages_out; /* of WebSockets, whole ones */
 } fa_counters;
 
 /* ---- a server ---- */

@@ -230,9 +230,7 @@ static int upgrade(fa_request *req, fa_slice protocol, const fa_stream_handler *
     }
     fa__conn_commit(conn, fa__http1_write_literal(at, FA__HTTP1_CRLF));
     req->status = connect ? 200 : 101;
-    conn->stream = (fa_stream){.handler = *handler, .user_data = user_data};
-    conn->input = FA__INPUT_STREAM;
-    *out = &conn->stream;
+    *out = fa__stream_start(conn, handler, user_data);
     conn->req->answer = FA__ANSWER_ENDED;
     return fa__conn_after(conn) ? 0 : FA_ERR_CLOSED;
 }

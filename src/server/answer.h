@@ -27,6 +27,9 @@ int fa__answer_head_of_fields(fa__conn *conn, int status, const fa_field *fields
    set itself (NULL: none); the server's fields. Needs fa__answer_begin_max(). */
 char *fa__answer_begin(char *at, fa_worker *w, int status, const fa_request *req);
 
+/* The same without the status line. */
+char *fa__answer_server_fields(char *at, fa_worker *w, const fa_request *req);
+
 static inline size_t fa__answer_begin_max(const fa_worker *w)
 {
     return FA__HTTP1_STATUS_LINE_MAX + FA__HTTP1_DATE_BLOCK_MAX + w->shared->fields.len;

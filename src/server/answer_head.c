@@ -64,13 +64,17 @@ static char *write_date_and_server(char *at, const fa_request *req, fa_worker *w
     return at;
 }
 
-char *fa__answer_begin(char *at, fa_worker *w, int status, const fa_request *req)
+char *fa__answer_server_fields(char *at, fa_worker *w, const fa_request *req)
 {
     const fa_slice *fields = &w->shared->fields;
 
-    at = fa__http1_write_status_line(at, status);
     at = write_date_and_server(at, req, w);
     return fields->len > 0 ? fa__http1_write_bytes(at, fields->p, fields->len) : at;
+}
+
+char *fa__answer_begin(char *at, fa_worker *w, int status, const fa_request *req)
+{
+    return fa__answer_server_fields(fa__http1_write_status_line(at, status), w, req);
 }
 
 static char *write_connection(char *at, const fa__conn *conn)

@@ -72,6 +72,7 @@ static fa__msec read_deadline(const fa__conn *conn)
     case FA__INPUT_DISCARD:
         return conn->out.len > conn->out_at ? FA__NEVER : turn_since(conn) + DISCARD_MS;
     case FA__INPUT_LINGER: return conn->since + LINGER_MS;
+    case FA__INPUT_STREAM: return conn->upgrade->deadline(conn);
     default: return FA__NEVER;
     }
 }
@@ -80,6 +81,9 @@ static fa__msec write_deadline(const fa__conn *conn)
 {
     if (conn->out.len == conn->out_at)
         return FA__NEVER;
+    /* The minimum rate is that of answers: a peer may take its time between messages. */
+    if (conn->input == FA__INPUT_STREAM)
+        return after(conn->writing.last, fa__conn_limits(conn)->write_timeout_ms);
     return pace_deadline(conn, &conn->writing, fa__conn_limits(conn)->write_timeout_ms);
 }
 
@@ -111,6 +115,7 @@ static void on_timer(fa__timer *timer)
         switch (conn->input) {
         case FA__INPUT_HEAD: fa__conn_refuse(conn, FA_ERR_TIMEOUT); break;
         case FA__INPUT_BODY: fa__conn_body_timeout(conn); break;
+        case FA__INPUT_STREAM: conn->upgrade->on_deadline(conn); break;
         default: fa__conn_break_off(conn, FA_ERR_TIMEOUT); break;
         }
     }
@@ -120,7 +125,7 @@ static void on_timer(fa__timer *timer)
 /* ---- reading ---- */
 
 /* Offers input to the request; what it does not use is kept, in order. */
-static void use_input(fa__conn *conn, const char *p, size_t n, bool own)
+static void use_input(fa__conn *conn, char *p, size_t n, bool own)
 {
     size_t used = fa__conn_feed(conn, p, n);
 
@@ -170,7 +175,7 @@ static bool waits_for_room(const fa__conn *conn)
     const fa_request *req = conn->req;
 
     if (conn->input == FA__INPUT_STREAM)
-        return conn->stream.told_full;
+        return conn->upgrade->waits_for_room(conn);
     if (conn->input == FA__INPUT_IDLE)
         return conn->in.len > 0;
     return req != NULL && req->told_full;
@@ -183,7 +188,7 @@ static void tell_drained(fa__conn *conn)
     if (!has_drained(conn))
         return;
     if (conn->input == FA__INPUT_STREAM) {
-        fa__conn_stream_drained(conn);
+        conn->upgrade->drained(conn);
     } else if (req != NULL && req->told_full && req->answer == FA__ANSWER_STARTED) {
         req->told_full = false;
         if (req->drain_fn != NULL) {
@@ -198,12 +203,17 @@ static void tell_drained(fa__conn *conn)
 
 void fa__conn_resume(fa__conn *conn)
 {
-    if (conn->worker->draining && conn->input == FA__INPUT_STREAM && !conn->broken)
-        fa__conn_stream_shutdown(conn);
+    char none = 0; /* a place, for no bytes */
+
+    if (conn->worker->draining && conn->input == FA__INPUT_STREAM && !conn->broken &&
+        !conn->told_shutdown) {
+        conn->told_shutdown = true;
+        conn->upgrade->shutdown(conn);
+    }
     if (!conn->broken && !conn->in_feed)
         tell_drained(conn);
     if (!conn->broken && !conn->in_feed)
-        use_input(conn, conn->in.p != NULL ? conn->in.p : "", conn->in.len, true);
+        use_input(conn, conn->in.p != NULL ? conn->in.p : &none, conn->in.len, true);
     (void)fa__conn_settle(conn);
 }
 
@@ -260,8 +270,8 @@ static void on_eof(fa__conn *conn)
     case FA__INPUT_BODY:
     case FA__INPUT_WAIT: fa__conn_break_off(conn, FA_ERR_CLOSED); break;
     case FA__INPUT_LINGER: conn->broken = true; break;
-    case FA__INPUT_STREAM:
-    case FA__INPUT_CLOSING: conn->input = FA__INPUT_CLOSING; break;
+    case FA__INPUT_STREAM: conn->upgrade->peer_ended(conn); break;
+    case FA__INPUT_CLOSING: break;
     }
 }
 
@@ -285,6 +295,9 @@ static unsigned wanted(const fa__conn *conn)
     unsigned want = 0;
     bool reads = conn->input != FA__INPUT_CLOSING && !conn->eof;
 
+    if (conn->input == FA__INPUT_STREAM && !conn->upgrade->wants_input(conn))
+        reads = false;
+
     if (reads && (conn->in.len < STASH_MAX || conn->input == FA__INPUT_HEAD ||
                   conn->input == FA__INPUT_LINGER))
         want |= FA__READABLE;
@@ -293,16 +306,15 @@ static unsigned wanted(const fa__conn *conn)
     return want;
 }
 
-bool fa__conn_settle(fa__conn *conn)
+/* Sends, closes if it is time to, says what it waits for. May leave it broken. */
+static void put_in_order(fa__conn *conn)
 {
     fa_worker *w = conn->worker;
 
-    if (conn->in_feed || conn->in_call > 0)
-        return true;
     fa__conn_flush(conn);
     if (!conn->broken && waits_for_room(conn) && conn->out.len == conn->out_at)
         fa__worker_resume_later(w, conn); /* no event will come for that */
-    if (w->draining && conn->input == FA__INPUT_STREAM && !conn->stream.told_shutdown)
+    if (w->draining && conn->input == FA__INPUT_STREAM && !conn->told_shutdown)
         fa__worker_resume_later(w, conn); /* it began after all others were told */
     if (conn->eof && !conn->broken)
         on_eof(conn);
@@ -310,23 +322,54 @@ bool fa__conn_settle(fa__conn *conn)
         finish(conn);
     if (!conn->broken && fa__loop_modify(w->loop, &conn->io, wanted(conn)) != 0)
         fa__conn_break_off(conn, FA_ERR_SYSTEM);
+    if (!conn->broken)
+        set_timer(conn);
+}
+
+bool fa__conn_settle(fa__conn *conn)
+{
+    if (conn->in_feed || conn->in_call > 0)
+        return true;
+    put_in_order(conn);
     if (conn->broken) {
         fa__conn_del(conn, conn->finish_error != 0 ? conn->finish_error : FA_ERR_CLOSED);
         return false;
     }
-    set_timer(conn);
     return true;
+}
+
+/* An answer that has ended ends the request; input that waited for it goes on. */
+static void take_up(fa__conn *conn)
+{
+    if (!conn->broken && conn->req != NULL && conn->req->answer == FA__ANSWER_ENDED)
+        fa__conn_request_done(conn, 0);
+    if (!conn->broken && conn->in.len > 0 && conn->input != FA__INPUT_WAIT)
+        fa__worker_resume_later(conn->worker, conn);
 }
 
 bool fa__conn_after(fa__conn *conn)
 {
     if (conn->in_feed || conn->in_call > 0)
         return true;
-    if (!conn->broken && conn->req != NULL && conn->req->answer == FA__ANSWER_ENDED)
-        fa__conn_request_done(conn, 0);
-    if (!conn->broken && conn->in.len > 0 && conn->input != FA__INPUT_WAIT)
-        fa__worker_resume_later(conn->worker, conn);
+    take_up(conn);
     return fa__conn_settle(conn);
+}
+
+void fa__conn_after_alive(fa__conn *conn)
+{
+    if (conn->in_feed || conn->in_call > 0)
+        return;
+    take_up(conn);
+    put_in_order(conn);
+    if (conn->broken)
+        fa__worker_resume_later(conn->worker, conn);
+}
+
+void fa__conn_begin_closing(fa__conn *conn)
+{
+    conn->input = FA__INPUT_CLOSING;
+    /* From here on the minimum rate holds for what is still queued. */
+    fa__pace_begin(&conn->writing, fa__loop_now(conn->worker->loop));
 }
 
 void fa__conn_touch(fa__conn *conn)
@@ -392,8 +435,8 @@ void fa__conn_del(fa__conn *conn, int error)
     if (w->corked == conn)
         fa__conn_flush(conn);
     end_request(conn, error);
-    if (conn->input == FA__INPUT_STREAM || conn->stream.handler.on_close != NULL)
-        fa__conn_stream_closed(conn, conn->eof ? 0 : error);
+    if (conn->upgrade != NULL)
+        conn->upgrade->closed(conn, conn->eof ? 0 : error);
     fa__timer_cancel(fa__loop_timers(w->loop), &conn->timer);
     fa__worker_forget_resume(w, conn);
     fa__loop_remove(w->loop, &conn->io);

@@ -3,6 +3,8 @@
 #ifndef FA_SERVER_CONNECTION_H
 #define FA_SERVER_CONNECTION_H
 
+#include <fasterapi/websocket.h>
+
 #include "app/request.h"
 #include "http1/chunked.h"
 #include "http1/parser.h"
@@ -18,7 +20,7 @@ typedef enum fa__input {
     FA__INPUT_DISCARD, /* answered before its body had come: skipping the rest */
     FA__INPUT_CLOSING, /* nothing more is read as HTTP: close once all is sent */
     FA__INPUT_LINGER,  /* our side is shut; reading on so that the answer is not lost */
-    FA__INPUT_STREAM,  /* upgraded: bytes go to `stream` */
+    FA__INPUT_STREAM,  /* upgraded: bytes go to `upgrade` */
 } fa__input;
 
 /* Progress that must not be too slow: a body coming or an answer going. Each byte pays
@@ -57,11 +59,27 @@ typedef struct fa__chunked_body {
     fa__field fields[]; /* of the trailer section: fa_limits.max_headers */
 } fa__chunked_body;
 
+/* What a connection speaks after an upgrade: stream.c, websocket.c. All but `closed` are
+   called only while the input is FA__INPUT_STREAM. */
+typedef struct fa__upgrade {
+    /* Works through input, which it may change. Returns how many bytes it used; the rest
+       is offered again. */
+    size_t (*feed)(fa__conn *conn, char *p, size_t n);
+    bool (*wants_input)(const fa__conn *conn);
+    /* Somebody waits for output to drain; and it has. */
+    bool (*waits_for_room)(const fa__conn *conn);
+    void (*drained)(fa__conn *conn);
+    void (*shutdown)(fa__conn *conn);   /* the server's; once */
+    void (*peer_ended)(fa__conn *conn); /* the client has sent its last byte */
+    fa__msec (*deadline)(const fa__conn *conn);
+    void (*on_deadline)(fa__conn *conn);
+    void (*closed)(fa__conn *conn, int error); /* the last call */
+} fa__upgrade;
+
 struct fa_stream {
     fa_stream_handler handler;
     void *user_data;
     bool told_full;
-    bool told_shutdown;
     bool closing;
 };
 
@@ -83,6 +101,7 @@ struct fa__conn {
     bool chunked_out;   /* the answer under way is chunked */
     bool head_only;     /* it answers HEAD: the body is dropped */
     bool continue_owed; /* the client waits for 100-continue */
+    bool told_shutdown; /* what it was upgraded to */
     bool unread;        /* bytes of the client are left that nobody will read */
     uint32_t requests;  /* so far */
     fa__msec since;     /* when the head, the idleness or the lingering began */
@@ -108,7 +127,11 @@ struct fa__conn {
     fa__address peer;
     fa__address local; /* asked for with the first request that wants it */
     bool local_known;
-    fa_stream stream;
+    const fa__upgrade *upgrade; /* NULL: HTTP */
+    union {
+        fa_stream stream;
+        fa_websocket *websocket;
+    };
 };
 
 /* ---- connection.c: life, reading, timers ---- */
@@ -128,6 +151,9 @@ bool fa__conn_settle(fa__conn *conn);
    the stack (which would see to it), completes an ended answer and settles. False:
    `conn` is gone, and the request with it. */
 bool fa__conn_after(fa__conn *conn);
+/* The same, but a connection that ends there does so at the worker's next turn: for
+   functions whose caller goes on holding what is on it. */
+void fa__conn_after_alive(fa__conn *conn);
 
 /* Before something is done for it from outside the worker's poll: reads the clock. */
 void fa__conn_touch(fa__conn *conn);
@@ -148,11 +174,15 @@ static inline void fa__conn_break_off(fa__conn *conn, int error)
         conn->finish_error = error;
 }
 
+/* What was upgraded is over: what is queued goes out, then the connection ends. */
+void fa__conn_begin_closing(fa__conn *conn);
+
 /* ---- input.c ---- */
 
-/* Works through `n` bytes at `p`. Returns how many it used; the rest must be offered
-   again, with more after it, or when fa__conn_resume() runs. */
-size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n);
+/* Works through `n` bytes at `p`, which may be changed where they are used. Returns how
+   many it used; the rest must be offered again, with more after it, or when
+   fa__conn_resume() runs. */
+size_t fa__conn_feed(fa__conn *conn, char *p, size_t n);
 
 /* The answer is complete: counts, callbacks, and on to the next request. */
 void fa__conn_request_done(fa__conn *conn, int error);
@@ -225,10 +255,9 @@ extern const fa__transport fa__http1_transport;
 
 /* ---- stream.c: after an upgrade ---- */
 
-void fa__conn_stream_data(fa__conn *conn, fa_slice data);
-void fa__conn_stream_drained(fa__conn *conn);
-void fa__conn_stream_closed(fa__conn *conn, int error);
-void fa__conn_stream_shutdown(fa__conn *conn);
+/* Makes a stream of the connection. */
+fa_stream *fa__stream_start(fa__conn *conn, const fa_stream_handler *handler,
+                            void *user_data);
 
 /* ---- deferred.c ---- */
 

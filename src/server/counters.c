@@ -23,6 +23,10 @@ void fa__counters_add(fa_counters *out, const fa__counters *c)
     add(&out->timeouts, &c->timeouts);
     add(&out->bytes_in, &c->bytes_in);
     add(&out->bytes_out, &c->bytes_out);
+    add(&out->websockets, &c->websockets);
+    add(&out->websockets_open, &c->websockets_open);
+    add(&out->messages_in, &c->messages_in);
+    add(&out->messages_out, &c->messages_out);
 }
 
 void fa_worker_counters(const fa_worker *w, fa_counters *out)

@@ -201,7 +201,7 @@ static bool must_wait(fa__conn *conn, size_t n, uint32_t done)
     return true;
 }
 
-size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n)
+size_t fa__conn_feed(fa__conn *conn, char *p, size_t n)
 {
     const uint32_t before = conn->requests;
     size_t used = 0;
@@ -209,7 +209,7 @@ size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n)
 
     conn->in_feed = true;
     while (again && !conn->broken) {
-        const char *at = p + used;
+        char *at = p + used;
         size_t left = n - used;
 
         again = false;
@@ -226,8 +226,7 @@ size_t fa__conn_feed(fa__conn *conn, const char *p, size_t n)
             break;
         case FA__INPUT_STREAM:
             if (left > 0)
-                fa__conn_stream_data(conn, (fa_slice){at, left});
-            used = n;
+                used += conn->upgrade->feed(conn, at, left);
             break;
         case FA__INPUT_WAIT: break; /* the next request waits for this answer */
         case FA__INPUT_CLOSING:

@@ -8,14 +8,26 @@ static fa__conn *conn_of(fa_stream *stream)
     return (fa__conn *)((char *)stream - offsetof(fa__conn, stream));
 }
 
-void fa__conn_stream_data(fa__conn *conn, fa_slice data)
+static size_t feed(fa__conn *conn, char *p, size_t n)
 {
     ++conn->in_call;
-    conn->stream.handler.on_data(&conn->stream, data, conn->stream.user_data);
+    conn->stream.handler.on_data(&conn->stream, (fa_slice){p, n}, conn->stream.user_data);
     --conn->in_call;
+    return n;
 }
 
-void fa__conn_stream_drained(fa__conn *conn)
+static bool wants_input(const fa__conn *conn)
+{
+    (void)conn;
+    return true;
+}
+
+static bool waits_for_room(const fa__conn *conn)
+{
+    return conn->stream.told_full;
+}
+
+static void drained(fa__conn *conn)
 {
     fa_stream *s = &conn->stream;
 
@@ -29,30 +41,25 @@ void fa__conn_stream_drained(fa__conn *conn)
     --conn->in_call;
 }
 
-void fa__conn_stream_closed(fa__conn *conn, int error)
+static void closed(fa__conn *conn, int error)
 {
     fa_stream *s = &conn->stream;
-    void (*on_close)(fa_stream *, int, void *) = s->handler.on_close;
 
-    if (on_close == NULL)
+    if (s->handler.on_close == NULL)
         return;
-    s->handler.on_close = NULL;
     /* After fa_stream_close() what counts is that all was sent: then our side is shut,
        and how long the client keeps its own open is no error. */
     if (s->closing && (error == FA_ERR_CLOSED || conn->input == FA__INPUT_LINGER))
         error = 0;
     ++conn->in_call;
-    on_close(s, error, s->user_data);
+    s->handler.on_close(s, error, s->user_data);
     --conn->in_call;
 }
 
-void fa__conn_stream_shutdown(fa__conn *conn)
+static void tell_shutdown(fa__conn *conn)
 {
     fa_stream *s = &conn->stream;
 
-    if (s->told_shutdown)
-        return;
-    s->told_shutdown = true;
     if (s->handler.on_shutdown == NULL) {
         fa_stream_close(s);
         return;
@@ -60,6 +67,32 @@ void fa__conn_stream_shutdown(fa__conn *conn)
     ++conn->in_call;
     s->handler.on_shutdown(s, s->user_data);
     --conn->in_call;
+}
+
+static fa__msec deadline(const fa__conn *conn)
+{
+    (void)conn;
+    return FA__NEVER;
+}
+
+static const fa__upgrade upgrade = {
+    .feed = feed,
+    .wants_input = wants_input,
+    .waits_for_room = waits_for_room,
+    .drained = drained,
+    .shutdown = tell_shutdown,
+    .peer_ended = fa__conn_begin_closing,
+    .deadline = deadline,
+    .closed = closed,
+};
+
+fa_stream *fa__stream_start(fa__conn *conn, const fa_stream_handler *handler,
+                            void *user_data)
+{
+    conn->upgrade = &upgrade;
+    conn->stream = (fa_stream){.handler = *handler, .user_data = user_data};
+    conn->input = FA__INPUT_STREAM;
+    return &conn->stream;
 }
 
 int fa_stream_write(fa_stream *stream, fa_slice data)
@@ -92,7 +125,7 @@ void fa_stream_close(fa_stream *stream)
     if (stream->closing || conn->broken)
         return;
     stream->closing = true;
-    conn->input = FA__INPUT_CLOSING;
+    fa__conn_begin_closing(conn);
     conn->unread = true;
     /* Never from within this call: the caller may hold what on_close frees. */
     fa__worker_resume_later(conn->worker, conn);

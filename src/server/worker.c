@@ -196,6 +196,7 @@ int fa__worker_new(fa_worker **out, fa_app *app, const fa_server_options *option
     w->app = app;
     w->shared = shared;
     w->own_shared = own;
+    fa__buf_init(&w->control, &shared->alloc);
     rv = start(w, embedded);
     if (rv != 0) {
         fa_worker_del(w);
@@ -242,6 +243,7 @@ void fa_worker_del(fa_worker *w)
     }
     fa__release(&alloc, w->in);
     fa__release(&alloc, w->out);
+    fa__buf_free(&w->control);
     fa__loop_del(w->loop);
     fa__release(&alloc, w);
     fa__shared_del(own);

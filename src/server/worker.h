@@ -26,7 +26,8 @@ typedef struct fa__conn fa__conn;
 /* Written by the worker's thread only, read by any. */
 typedef struct fa__counters {
     atomic_uint_fast64_t connections, connections_open, connections_shed, requests,
-        active, responses[5], malformed, timeouts, bytes_in, bytes_out;
+        active, responses[5], malformed, timeouts, bytes_in, bytes_out, websockets,
+        websockets_open, messages_in, messages_out;
 } fa__counters;
 
 static inline void fa__count(atomic_uint_fast64_t *counter, uint64_t n)
@@ -50,6 +51,7 @@ struct fa_worker {
     char *out; /* answers of `corked`, not sent yet */
     size_t out_len;
     fa__conn *corked;
+    fa__buf control;         /* a control frame that a WebSocket has just written */
     fa__http1_parser parser; /* of a head that comes whole */
     fa__conn *conns;         /* all of them */
     size_t conn_count;

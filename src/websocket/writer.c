@@ -132,10 +132,10 @@ static int pack(fa__ws_writer *w, fa_slice bytes)
     return fa__ws_deflater_run(w->deflater, &w->packed, bytes);
 }
 
-int fa__ws_write_message(fa__ws_writer *w, fa__buf *out, fa__ws_opcode opcode,
-                         fa_slice bytes)
+int fa__ws_begin_message(fa__ws_writer *w, fa__ws_frame *frame, fa_slice *payload,
+                         fa__ws_opcode opcode, fa_slice bytes)
 {
-    int rv, packed;
+    int packed;
 
     if (opcode != FA__WS_TEXT && opcode != FA__WS_BINARY)
         return FA_ERR_INVALID;
@@ -146,12 +146,32 @@ int fa__ws_write_message(fa__ws_writer *w, fa__buf *out, fa__ws_opcode opcode,
         return packed;
     if (packed > 0)
         bytes = (fa_slice){w->packed.p, w->packed.len};
-    rv = write_frames(w, out, opcode, packed > 0, bytes);
-    /* The peer will not see this message, so nothing later may refer to it. */
-    if (rv != 0 && packed > 0)
-        fa__ws_deflater_restart(w->deflater);
+    *payload = bytes;
+    *frame = (fa__ws_frame){
+        .length = bytes.len, .opcode = opcode, .fin = true, .rsv1 = packed > 0};
+    return 0;
+}
+
+void fa__ws_end_message(fa__ws_writer *w)
+{
     if (w->packed.cap > KEPT_BYTES)
         fa__buf_free(&w->packed);
+}
+
+int fa__ws_write_message(fa__ws_writer *w, fa__buf *out, fa__ws_opcode opcode,
+                         fa_slice bytes)
+{
+    fa__ws_frame whole;
+    fa_slice payload;
+    int rv = fa__ws_begin_message(w, &whole, &payload, opcode, bytes);
+
+    if (rv != 0)
+        return rv;
+    rv = write_frames(w, out, opcode, whole.rsv1, payload);
+    /* The peer will not see this message, so nothing later may refer to it. */
+    if (rv != 0 && whole.rsv1)
+        fa__ws_deflater_restart(w->deflater);
+    fa__ws_end_message(w);
     return rv;
 }
 

@@ -45,6 +45,14 @@ void fa__ws_writer_free(fa__ws_writer *w);
 int fa__ws_write_message(fa__ws_writer *w, fa__buf *out, fa__ws_opcode opcode,
                          fa_slice bytes);
 
+/* A server's message in one frame, for who has a better place for it than a buffer, and
+   need not copy it: `*frame` is its head for fa__ws_frame_write(), `*payload` is `bytes`
+   or, compressed, borrowed until fa__ws_end_message(), which is to follow a result of 0.
+   Whatever was begun must be sent: later messages may refer to it. Errors likewise. */
+int fa__ws_begin_message(fa__ws_writer *w, fa__ws_frame *frame, fa_slice *payload,
+                         fa__ws_opcode opcode, fa_slice bytes);
+void fa__ws_end_message(fa__ws_writer *w);
+
 /* Appends a control frame, likewise; FA_ERR_INVALID when `payload` is longer than 125
    bytes. */
 int fa__ws_write_control(fa__ws_writer *w, fa__buf *out, fa__ws_opcode opcode,

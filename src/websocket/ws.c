@@ -143,6 +143,19 @@ int fa__ws_send(fa__ws *ws, fa__ws_opcode opcode, fa_slice bytes)
     return fa__ws_write_message(&ws->writer, ws->out, opcode, bytes);
 }
 
+int fa__ws_send_begin(fa__ws *ws, fa__ws_frame *frame, fa_slice *payload,
+                      fa__ws_opcode opcode, fa_slice bytes)
+{
+    if (ws->state != FA__WS_OPEN)
+        return FA_ERR_CLOSED;
+    return fa__ws_begin_message(&ws->writer, frame, payload, opcode, bytes);
+}
+
+void fa__ws_send_end(fa__ws *ws)
+{
+    fa__ws_end_message(&ws->writer);
+}
+
 int fa__ws_ping(fa__ws *ws, fa_slice payload)
 {
     if (ws->state != FA__WS_OPEN)

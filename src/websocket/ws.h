@@ -77,6 +77,11 @@ void fa__ws_pause(fa__ws *ws);
 int fa__ws_send(fa__ws *ws, fa__ws_opcode opcode, fa_slice bytes); /* TEXT or BINARY */
 int fa__ws_ping(fa__ws *ws, fa_slice payload);                     /* up to 125 bytes */
 int fa__ws_pong(fa__ws *ws, fa_slice payload);
+/* The same as fa__ws_send(), but the bytes are the caller's to place: see
+   fa__ws_begin_message(). Of a server only. */
+int fa__ws_send_begin(fa__ws *ws, fa__ws_frame *frame, fa_slice *payload,
+                      fa__ws_opcode opcode, fa_slice bytes);
+void fa__ws_send_end(fa__ws *ws);
 /* The state becomes CLOSING. `code` and `reason` are as for fa__ws_write_close(). */
 int fa__ws_close(fa__ws *ws, uint16_t code, fa_slice reason);
 
