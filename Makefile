@@ -1,6 +1,6 @@
 # The front door. `make` lists what there is; each target does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup build challenge test test-fast asan tsan fuzz bench bench-load \
+.PHONY: help setup build challenge test test-fast asan tsan fuzz bench bench-load bench-python \
 	format lint install clean
 
 SECONDS_EACH ?= 30
@@ -51,6 +51,11 @@ bench-load: ## CPU per request beside the kernel's floor and nginx (needs wrk)
 	@tools/setup bench
 	@ninja -C "$$(tools/configure release)" --quiet
 	@python3 bench/load/run.py $(LOAD)
+
+bench-python: ## the Python side beside uvicorn and granian: requests (needs wrk)
+	@tools/setup bench
+	@ninja -C "$$(tools/configure release)" --quiet
+	@python3 bench/python/run.py $(BENCH)
 
 format: ## clang-format all C files in place
 	@tools/setup test

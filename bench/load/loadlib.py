@@ -36,9 +36,18 @@ def free_port() -> int:
 
 class Server:
     """A command pinned to the servers' core. {port} in it becomes the port, a free one
-    if none is given."""
+    if none is given. What it writes to standard output is kept only if asked for."""
 
-    def __init__(self, name: str, command: list[str], port: int | None = None):
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        port: int | None = None,
+        *,
+        cwd: pathlib.Path | None = None,
+        env: dict[str, str] | None = None,
+        keep_output: bool = False,
+    ):
         self.name = name
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -46,8 +55,10 @@ class Server:
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             ["taskset", "-c", SERVER_CORE, *command],
-            stdout=subprocess.DEVNULL,
+            stdout=self.log if keep_output else subprocess.DEVNULL,
             stderr=self.log,
+            cwd=cwd,
+            env=env,
         )
         try:
             self._wait_until_ready()
@@ -67,9 +78,17 @@ class Server:
                 raise BenchError(f"{self.name} does not listen on port {self.port}")
             time.sleep(0.02)
 
+    # By position: the file's offset is shared with the server, which writes at it.
+
     def tail(self) -> str:
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")[-2000:].strip()
+        size = os.fstat(self.log.fileno()).st_size
+        text = os.pread(self.log.fileno(), 2000, max(0, size - 2000))
+        return text.decode(errors="replace").strip()
+
+    def lines(self, having: bytes) -> int:
+        """How many lines with these bytes it has written so far."""
+        with open(f"/proc/self/fd/{self.log.fileno()}", "rb") as log:
+            return sum(having in line for line in log)
 
     def stop(self) -> None:
         self.process.terminate()
