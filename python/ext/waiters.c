@@ -1,0 +1,87 @@
+#include "waiters.h"
+
+/* Whoever waited may have given up: its future is cancelled then. */
+static bool
+is_done(PyObject *future, core_state *core)
+{
+    PyObject *done = PyObject_CallMethodNoArgs(future, core->str_done);
+    bool res = done == Py_True;
+
+    if (done == NULL)
+        PyErr_WriteUnraisable(future);
+    Py_XDECREF(done);
+    return res;
+}
+
+static void
+resolve(PyObject *future, core_state *core)
+{
+    PyObject *res;
+
+    if (is_done(future, core))
+        return;
+    res = PyObject_CallMethodOneArg(future, core->str_set_result, Py_None);
+    if (res == NULL)
+        PyErr_WriteUnraisable(future);
+    Py_XDECREF(res);
+}
+
+/* Forgets those who gave up, lest they pile up while nothing happens. */
+static int
+prune(PyObject *list, core_state *core)
+{
+    for (Py_ssize_t i = PyList_GET_SIZE(list) - 1; i >= 0; --i) {
+        if (is_done(PyList_GET_ITEM(list, i), core) &&
+            PyList_SetSlice(list, i, i + 1, NULL) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+PyObject *
+waiters_add(waiters *all, Worker *worker)
+{
+    core_state *core = worker->core;
+    PyObject *future = PyObject_CallMethodNoArgs(worker->loop, core->str_create_future);
+
+    if (future == NULL)
+        return NULL;
+    if (all->first == NULL || is_done(all->first, core)) {
+        Py_XSETREF(all->first, Py_NewRef(future));
+        return future;
+    }
+    if (all->more == NULL)
+        all->more = PyList_New(0);
+    if (all->more == NULL || prune(all->more, core) < 0 ||
+        PyList_Append(all->more, future) < 0)
+        Py_CLEAR(future);
+    return future;
+}
+
+void
+waiters_wake(waiters *all, Worker *worker)
+{
+    waiters woken = *all; /* waking may bring new ones */
+
+    *all = (waiters){NULL, NULL};
+    if (woken.first != NULL)
+        resolve(woken.first, worker->core);
+    for (Py_ssize_t i = 0; woken.more != NULL && i < PyList_GET_SIZE(woken.more); ++i)
+        resolve(PyList_GET_ITEM(woken.more, i), worker->core);
+    waiters_clear(&woken);
+}
+
+int
+waiters_visit(waiters *all, visitproc visit, void *arg)
+{
+    Py_VISIT(all->first);
+    Py_VISIT(all->more);
+    return 0;
+}
+
+void
+waiters_clear(waiters *all)
+{
+    Py_CLEAR(all->first);
+    Py_CLEAR(all->more);
+}
