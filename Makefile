@@ -56,6 +56,7 @@ bench-python: ## the Python side beside uvicorn and granian: requests (needs wrk
 	@tools/setup bench
 	@ninja -C "$$(tools/configure release)" --quiet
 	@python3 bench/python/run.py $(BENCH)
+	@python3 bench/python/websocket.py
 
 format: ## clang-format all C files in place
 	@tools/setup test
