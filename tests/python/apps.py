@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import json
+import urllib.parse
 
 mark = contextvars.ContextVar("mark", default="unset")
 TEXT = [(b"content-type", b"text/plain")]
@@ -35,13 +36,69 @@ async def read_body(receive):
     return body, sorted(last)
 
 
-async def scope(scope, receive, send):
+def telling(scope):
+    """Every key of the scope. Ports differ, their types must not."""
     told = dict(scope)
     client, server = told.pop("client"), told.pop("server")
     told["client"] = (client[0], type(client[1])) if client else client
     told["server"] = (server[0], type(server[1])) if server else server
-    told["headers"] = [(name, value) for name, value in told["headers"] if name != b"host"]
-    await answer(send, json.dumps(printable(told)).encode())
+    return printable(told)
+
+
+async def scope(scope, receive, send):
+    await answer(send, json.dumps(telling(scope)).encode())
+
+
+async def told(scope, receive, send):
+    """What any other path answers: scope and body; of messages the sum, as their number is
+    a matter of when bytes come."""
+    body, last = await read_body(receive)
+    text = json.dumps([telling(scope), body.decode("latin-1"), last]).encode()
+    await answer(send, text, headers=[*TEXT, (b"x-method", scope["method"].encode())])
+
+
+async def probe(scope, receive, send):
+    await answer(send, b"the probe")
+
+
+async def respond(scope, receive, send):
+    """Does what the query says: [[what, ...], ...] in JSON."""
+    for what, *rest in json.loads(urllib.parse.unquote(scope["query_string"].decode())):
+        if what == "start":
+            status, headers = rest
+            pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+            await send({"type": "http.response.start", "status": status, "headers": pairs})
+        elif what == "body":
+            size, more = rest
+            await send({"type": "http.response.body", "body": b"z" * size, "more_body": more})
+        elif what == "sleep":
+            await asyncio.sleep(rest[0])
+        elif what == "receive":
+            await receive()
+        else:
+            raise ValueError(what)
+
+
+async def traced(scope, receive, send):
+    """Answers, and tells on standard output how the request ended."""
+    name = scope["query_string"].decode()
+    body, last = await read_body(receive)
+    await send({"type": "http.response.start", "status": 200, "headers": TEXT})
+    await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+    if last != "http.disconnect":
+        last = (await receive())["type"]
+    await send({"type": "http.response.body", "body": b"ended"})
+    print("traced", name, last, flush=True)
+
+
+async def traced_stream(scope, receive, send):
+    """Sends on for as long as it is let."""
+    name = scope["query_string"].decode()
+    await send({"type": "http.response.start", "status": 200, "headers": TEXT})
+    for _ in range(40):
+        await send({"type": "http.response.body", "body": b"s" * 30_000, "more_body": True})
+    await send({"type": "http.response.body", "body": b"ended"})
+    print("traced", name, (await receive())["type"], flush=True)
 
 
 async def echo(scope, receive, send):
@@ -401,4 +458,4 @@ def app(scope, receive, send):
     if scope["type"] == "lifespan":
         return lifespan(scope, receive, send)
     path = scope["path"].removeprefix(scope["root_path"])
-    return PATHS.get("/" + path.split("/")[1], globals()["scope"])(scope, receive, send)
+    return PATHS.get("/" + path.split("/")[1] if path else "", told)(scope, receive, send)

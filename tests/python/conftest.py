@@ -4,12 +4,16 @@ import pathlib
 import subprocess
 import sys
 
-import peers
 import pytest
+
+# The grammar of malformed requests and the rules of what is wrong with them.
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "property"))
+import compare  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 BUILD = ROOT / f"build-python-{VERSION}"
+REPORT = pytest.StashKey[compare.Report]()
 
 
 def run(*command: object) -> None:
@@ -45,14 +49,15 @@ def loop(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(scope="module")
-def both(site: pathlib.Path, loop: str, tmp_path_factory: pytest.TempPathFactory):
-    """(uvicorn, ours) with the applications of apps.py."""
-    logs = tmp_path_factory.mktemp("logs")
-    options = ["apps:app", "--port", "0", "--interface", "asgi3", "--loop", loop]
-    reference = ["--http", "httptools", "--ws", "none"]
-    with (
-        peers.serving("uvicorn", site, logs / "uvicorn", *options, *reference) as theirs,
-        peers.serving("fasterapi", site, logs / "fasterapi", *options) as ours,
-    ):
-        yield theirs, ours
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest) -> compare.Report:
+    """What was compared with uvicorn; told at the end of the run."""
+    found = compare.Report()
+    request.config.stash[REPORT] = found
+    return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    found = terminalreporter.config.stash.get(REPORT, compare.Report())
+    for line in [*found.lines(), *found.tables]:
+        terminalreporter.write_line(line)

@@ -7,7 +7,7 @@ from typing import Annotated
 import anyio
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse, StreamingResponse
 from pydantic import BaseModel
 
 user: ContextVar[str] = ContextVar("user", default="nobody")
@@ -123,3 +123,8 @@ async def teapot():
 @app.get("/redirect")
 async def redirect():
     return RedirectResponse("/items/1")
+
+
+@app.get("/probe")
+async def probe():
+    return PlainTextResponse("the probe")

@@ -1,0 +1,267 @@
+"""Many connections at once to one server: what was sent over each, and what came back.
+
+A case is written in pieces, a few milliseconds apart. When its answers are there, a last
+request asks over the same connection whether it was kept; so no test waits for silence.
+"""
+
+import asyncio
+import collections
+import dataclasses
+import socket
+import struct
+
+import peers
+
+AT_ONCE = 48
+PIECE_GAP_S = 0.003
+HUNG_S = 1.0  # then a case that did not end is tried again alone, and given more time
+HUNG_AGAIN_S = 4.0
+
+# Every application has this path, and answers with these words.
+PROBE = b"GET /probe HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+PROBED = b"the probe"
+
+UNTIL_BYTES_COME = "until bytes come"
+
+
+@dataclasses.dataclass
+class Case:
+    """`answers` are waited for before the probe is sent; all that come are compared."""
+
+    name: str
+    pieces: list[bytes | float | str]  # bytes to write, seconds to wait, UNTIL_BYTES_COME
+    methods: tuple[str, ...] = ("GET",)  # of the requests, one an answer
+    end: str = "probe"  # or "close", "reset", "half-close": after the pieces
+    read_first: int = 0  # bytes to read before that end
+
+    @property
+    def sent(self) -> bytes:
+        return b"".join(piece for piece in self.pieces if isinstance(piece, bytes))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclasses.dataclass
+class Outcome:
+    answers: list[peers.Answer]
+    left: bytes = b""  # what was no answer
+    kept: bool | None = None
+    hung: bool = False
+    port: int = 0  # of the client: by it the log knows the connection
+    log: list[str] = dataclasses.field(default_factory=list)
+
+    def told(self) -> tuple:
+        return self.answers, self.left, self.kept, self.hung, self.log
+
+
+async def open_connection(
+    server: peers.Server,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if server.path is not None:
+        return await asyncio.open_unix_connection(server.path, limit=1 << 24)
+    return await asyncio.open_connection("127.0.0.1", server.port, limit=1 << 24)
+
+
+class Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.buffer = bytearray()
+        self.eof = False
+
+    async def more(self) -> bool:
+        try:
+            piece = await self.reader.read(1 << 18)
+        except ConnectionError:
+            piece = b""
+        self.eof = self.eof or not piece
+        self.buffer += piece
+        return bool(piece)
+
+    async def until(self, end: bytes) -> bytes | None:
+        while end not in self.buffer:
+            if self.eof or not await self.more():
+                return None
+        found, _, rest = bytes(self.buffer).partition(end)
+        self.buffer = bytearray(rest)
+        return found
+
+    async def exactly(self, n: int) -> bytes:
+        while len(self.buffer) < n and not self.eof and await self.more():
+            pass
+        taken = bytes(self.buffer[:n])
+        del self.buffer[:n]
+        return taken
+
+    async def rest(self) -> bytes:
+        while not self.eof and await self.more():
+            pass
+        taken, self.buffer = bytes(self.buffer), bytearray()
+        return taken
+
+    async def chunks(self) -> tuple[bool, bytes]:
+        body = bytearray()
+        while (line := await self.until(b"\r\n")) is not None:
+            size = int(line, 16)
+            if size == 0:
+                return await self.until(b"\r\n") is not None, bytes(body)
+            body += await self.exactly(size)
+            if await self.until(b"\r\n") != b"":
+                break
+        return False, bytes(body)
+
+    async def answer(self, method: str) -> peers.Answer | None:
+        """The next one; None if the connection ended, or something else came."""
+        interim: list[int] = []
+        while True:
+            if not self.buffer and not await self.more():
+                return None
+            if not bytes(self.buffer[:5]) == b"HTTP/"[: len(self.buffer)]:
+                return None
+            head = await self.until(b"\r\n\r\n")
+            if head is None:
+                return None
+            line, *lines = head.decode("latin-1").split("\r\n")
+            version, code, reason = line.split(" ", 2)
+            assert version == "HTTP/1.1", line
+            if int(code) >= 200 or int(code) == 101:
+                break
+            interim.append(int(code))
+        every = [(n.lower(), v.strip()) for n, _, v in (f.partition(":") for f in lines)]
+        named = dict(every)
+        # What the request was is told by the application, when bytes were not what they seemed.
+        bodiless = named.get("x-method", method) == "HEAD" or int(code) in (204, 304)
+        whole, body = True, b""
+        if not bodiless and named.get("transfer-encoding") == "chunked":
+            whole, body = await self.chunks()
+        elif not bodiless and "content-length" in named:
+            body = await self.exactly(int(named["content-length"]))
+            whole = len(body) == int(named["content-length"])
+        elif not bodiless:
+            body = await self.rest()
+        fields = [(n, "ours" if n == "server" else v) for n, v in every if n != "date"]
+        return peers.Answer(interim, int(code), reason, fields, body, whole)
+
+
+async def write(connection: Connection, case: Case) -> None:
+    for number, piece in enumerate(case.pieces):
+        if piece == UNTIL_BYTES_COME:
+            await connection.more()
+        elif isinstance(piece, float):
+            await asyncio.sleep(piece)
+        else:
+            if number > 0:
+                await asyncio.sleep(PIECE_GAP_S)
+            connection.writer.write(piece)
+            await connection.writer.drain()
+
+
+async def talk(connection: Connection, case: Case, outcome: Outcome) -> None:
+    try:
+        await write(connection, case)
+    except ConnectionError:
+        pass  # refused before it was all sent; the answer may be there
+    if case.end != "probe":
+        await connection.exactly(case.read_first)
+    if case.end in ("close", "reset"):
+        return
+    if case.end == "half-close":
+        connection.writer.write_eof()
+    for method in case.methods:
+        answer = await connection.answer(method)
+        if answer is None:
+            break
+        outcome.answers.append(answer)
+    if case.end == "probe" and not connection.eof:
+        try:
+            connection.writer.write(PROBE)
+            await connection.writer.drain()
+        except ConnectionError:
+            pass
+    while (answer := await connection.answer("GET")) is not None:
+        outcome.answers.append(answer)
+    outcome.left = await connection.rest()
+    outcome.kept = bool(outcome.answers) and outcome.answers[-1].body == PROBED
+    if outcome.kept:
+        outcome.answers.pop()
+
+
+def reset_on_close(writer: asyncio.StreamWriter) -> None:
+    s = writer.get_extra_info("socket")
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def run_case(server: peers.Server, case: Case, patience: float) -> Outcome:
+    reader, writer = await open_connection(server)
+    outcome = Outcome([])
+    name = writer.get_extra_info("sockname")
+    outcome.port = name[1] if isinstance(name, tuple) else 0
+    connection = Connection(reader, writer)
+    try:
+        await asyncio.wait_for(talk(connection, case, outcome), patience)
+    except TimeoutError:
+        outcome.hung = True
+        outcome.left = bytes(connection.buffer)
+    if case.end == "reset":
+        reset_on_close(writer)
+    writer.close()
+    try:
+        await writer.wait_closed()
+    except ConnectionError:
+        pass
+    return outcome
+
+
+async def run_all(server: peers.Server, cases: list[Case], patience: float) -> list[Outcome]:
+    """The outcomes in the order of the cases."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(case: Case) -> Outcome:
+        async with slots:
+            return await run_case(server, case, patience)
+
+    return await asyncio.gather(*map(one, cases))
+
+
+def run(servers: tuple[peers.Server, ...], cases: list[Case]) -> list[tuple[Outcome, ...]]:
+    """Each case on each server. A pair of which one hung is tried again with more time."""
+
+    async def every() -> list[tuple[Outcome, ...]]:
+        found = await asyncio.gather(*(run_all(server, cases, HUNG_S) for server in servers))
+        pairs = list(zip(*found, strict=True))
+        again = [n for n, pair in enumerate(pairs) if len({o.hung for o in pair}) > 1]
+        for n in again:
+            pairs[n] = tuple([await run_case(s, cases[n], HUNG_AGAIN_S) for s in servers])
+        return pairs
+
+    return asyncio.run(every())
+
+
+LOG_START = peers.re.compile(r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE): +|socket\.send")
+CLIENT = peers.re.compile(r"INFO: +127\.0\.0\.1:(\d+) - ")
+
+
+def blocks_of(log: str) -> list[str]:
+    """Records of the log; the lines of a traceback belong to the one above them."""
+    blocks: list[str] = []
+    for line in log.splitlines(keepends=True):
+        if blocks and not LOG_START.match(line):
+            blocks[-1] += line
+        else:
+            blocks.append(line)
+    return blocks
+
+
+def share_out(log: str, outcomes: list[Outcome]) -> collections.Counter:
+    """Gives each outcome its access lines, in order; returns how often came what else there is."""
+    by_port = {outcome.port: outcome for outcome in outcomes}
+    others: collections.Counter = collections.Counter()
+    for outcome in outcomes:
+        outcome.log = []
+    for line in log.splitlines(keepends=True):
+        client = CLIENT.match(line)
+        if client and int(client[1]) in by_port:
+            by_port[int(client[1])].log.append(peers.normalised(line))
+        else:
+            others[line] += 1
+    return others
