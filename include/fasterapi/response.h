@@ -91,6 +91,22 @@ FA_API int fa_response_start_fields(fa_request *req, int status, const fa_field 
  */
 FA_API int fa_response_write(fa_request *req, fa_slice data);
 
+/**
+ * Sends a part of the file `fd` as a piece of the body, by sendfile(2) where the kernel
+ * can: `length` bytes from `offset`, to its end if `length` is -1, from where it stands
+ * if `offset` is -1 (its position does not move then). A pipe or device goes from where
+ * it stands, to its end or to what the length started with leaves; while it has nothing
+ * to give, the answer waits. Errors on the way (the file got shorter, cannot be read)
+ * break the connection off, so that the client sees the loss.
+ *
+ * Returns 0 when all of it was handed over, FA_ERR_FULL when it is under way: then a next
+ * file must wait for the callback of fa_response_on_drain() (else FA_ERR_STATE), as
+ * writes and the end should. FA_ERR_INVALID: a directory, not open for reading, shorter
+ * than asked for, or more than the length started with; FA_ERR_SYSTEM (errno).
+ * Ownership: `fd` is free to be closed when it returns.
+ */
+FA_API int fa_response_send_file(fa_request *req, int fd, int64_t offset, int64_t length);
+
 /** A trailer field (RFC 9110, 6.5); only before the end of a chunked answer, else
  * dropped. */
 FA_API int fa_response_trailer(fa_request *req, fa_slice name, fa_slice value);

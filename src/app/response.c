@@ -157,6 +157,15 @@ int fa_response_write(fa_request *req, fa_slice data)
     return req->transport->write(req, data);
 }
 
+int fa_response_send_file(fa_request *req, int fd, int64_t offset, int64_t length)
+{
+    if (req->answer != FA__ANSWER_STARTED)
+        return FA_ERR_STATE;
+    if (offset < -1 || length < -1)
+        return FA_ERR_INVALID;
+    return req->transport->send_file(req, fd, offset, length);
+}
+
 int fa_response_trailer(fa_request *req, fa_slice name, fa_slice value)
 {
     if (req->answer != FA__ANSWER_STARTED)

@@ -14,6 +14,7 @@ typedef struct fa__transport {
     int (*start_fields)(fa_request *req, int status, const fa_field *fields,
                         size_t count);
     int (*write)(fa_request *req, fa_slice data);
+    int (*send_file)(fa_request *req, int fd, int64_t offset, int64_t length);
     int (*end)(fa_request *req);
     void (*abort)(fa_request *req);
     size_t (*pending)(const fa_request *req);

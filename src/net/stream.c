@@ -10,7 +10,7 @@
 #define MSG_NOSIGNAL 0
 #endif
 
-static int error_of(int error)
+int fa__stream_error(int error)
 {
     switch (error) {
     case EAGAIN:
@@ -40,7 +40,7 @@ ptrdiff_t fa__stream_read(int fd, char *p, size_t n)
     do
         got = recv(fd, p, n, 0);
     while (got < 0 && errno == EINTR);
-    return got >= 0 ? got : error_of(errno);
+    return got >= 0 ? got : fa__stream_error(errno);
 }
 
 ptrdiff_t fa__stream_write(int fd, const char *p, size_t n)
@@ -50,7 +50,7 @@ ptrdiff_t fa__stream_write(int fd, const char *p, size_t n)
     do
         sent = send(fd, p, n, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
-    return sent >= 0 ? sent : error_of(errno);
+    return sent >= 0 ? sent : fa__stream_error(errno);
 }
 
 ptrdiff_t fa__stream_writev(int fd, const struct iovec *vectors, int count)
@@ -67,12 +67,12 @@ ptrdiff_t fa__stream_writev(int fd, const struct iovec *vectors, int count)
     do
         sent = sendmsg(fd, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
-    return sent >= 0 ? sent : error_of(errno);
+    return sent >= 0 ? sent : fa__stream_error(errno);
 }
 
 int fa__stream_shutdown(int fd)
 {
-    return shutdown(fd, SHUT_WR) == 0 ? 0 : error_of(errno);
+    return shutdown(fd, SHUT_WR) == 0 ? 0 : fa__stream_error(errno);
 }
 
 void fa__stream_close(int fd)

@@ -13,6 +13,10 @@
 /* Nothing to read, or no room to write, for now. Only this layer returns it. */
 enum { FA__ERR_WOULD_BLOCK = -1000 };
 
+/* What a system call on a stream failed with, from its errno: FA__ERR_WOULD_BLOCK or one
+   of the errors below. */
+int fa__stream_error(int error);
+
 /* Reads up to `n` bytes, n > 0. Returns how many, 0 when the peer has ended its side,
    FA__ERR_WOULD_BLOCK, FA_ERR_CLOSED when the connection is broken (reset, timed out),
    FA_ERR_NOMEM when the kernel has no memory for it, or FA_ERR_SYSTEM. */

@@ -119,11 +119,25 @@ static int put_chunk(fa__conn *conn, fa_slice data)
     return fa__conn_put(conn, FA_SLICE(FA__HTTP1_CRLF));
 }
 
+/* A piece of the body is in the output: whether the writer shall wait. */
+static int written(fa__conn *conn)
+{
+    fa_request *req = conn->req;
+    bool full;
+
+    if ((!conn->in_feed && conn->in_call == 0) || fa__conn_is_full(conn))
+        fa__conn_flush(conn);
+    full = !conn->broken && fa__conn_is_full(conn);
+    if (full)
+        req->told_full = true;
+    if (!fa__conn_after(conn) || conn->broken)
+        return FA_ERR_CLOSED;
+    return full ? FA_ERR_FULL : 0;
+}
+
 static int write_piece(fa_request *req, fa_slice data)
 {
     fa__conn *conn = req->stream;
-    size_t max = conn->worker->shared->options.limits.max_pending_bytes;
-    bool full;
 
     fa__conn_touch(conn);
     conn->body_sent += data.len;
@@ -131,18 +145,71 @@ static int write_piece(fa_request *req, fa_slice data)
         return 0;
     if ((conn->chunked_out ? put_chunk(conn, data) : fa__conn_put(conn, data)) != 0)
         return failed(conn, FA_ERR_CLOSED);
-    if (conn->in_feed || conn->in_call > 0) {
-        if (fa__conn_pending(conn) > max)
-            fa__conn_flush(conn);
-    } else {
-        fa__conn_flush(conn);
-    }
-    full = !conn->broken && fa__conn_pending(conn) > max;
-    if (full)
-        req->told_full = true;
-    if (!fa__conn_after(conn) || conn->broken)
+    return written(conn);
+}
+
+/* Of a file that is known to be short: a copy is cheaper than to wait for the kernel.
+   FA_ERR_INVALID: it has become shorter meanwhile. */
+static int put_short_file(fa__conn *conn, fa__file *file)
+{
+    size_t n = (size_t)file->left;
+    char *at = fa__conn_reserve(conn, FA__HTTP1_CHUNK_HEAD_MAX + n + 2);
+
+    if (at == NULL)
         return FA_ERR_CLOSED;
-    return full ? FA_ERR_FULL : 0;
+    if (conn->chunked_out)
+        at = fa__http1_write_chunk_head(at, n);
+    while (file->left > 0) {
+        ptrdiff_t got = fa__file_read(file, at, (size_t)file->left);
+
+        if (got <= 0)
+            return got == 0 ? FA_ERR_INVALID : FA_ERR_SYSTEM;
+        at += got;
+    }
+    if (conn->chunked_out)
+        at = fa__http1_write_literal(at, FA__HTTP1_CRLF);
+    fa__conn_commit(conn, at);
+    return 0;
+}
+
+static int put_file(fa__conn *conn, fa__file *file)
+{
+    enum { SHORT = FA__RESERVE_MAX / 2 };
+    fa__file_framing framing = FA__FILE_PLAIN;
+
+    if (file->seekable && file->left <= SHORT)
+        return put_short_file(conn, file);
+    if (conn->chunked_out)
+        framing = file->left == FA__FILE_TO_END ? FA__FILE_CHUNKS : FA__FILE_ONE_CHUNK;
+    return conn->broken ? FA_ERR_CLOSED : fa__conn_send_file(conn, file, framing);
+}
+
+static int send_file(fa_request *req, int fd, int64_t offset, int64_t length)
+{
+    fa__conn *conn = req->stream;
+    fa__file file;
+    uint64_t n;
+    int rv = fa__file_part(&file, fd, offset, length);
+
+    if (rv != 0)
+        return rv;
+    if (conn->sending != NULL)
+        return FA_ERR_STATE;
+    if (req->length_left >= 0 && file.left == FA__FILE_TO_END)
+        file.left = (uint64_t)req->length_left;
+    if (req->length_left >= 0 && file.left > (uint64_t)req->length_left)
+        return FA_ERR_INVALID;
+    fa__conn_touch(conn);
+    n = file.left;
+    if (n > 0 && !conn->head_only)
+        rv = put_file(conn, &file);
+    if (rv != 0)
+        return rv == FA_ERR_CLOSED ? failed(conn, rv) : rv;
+    if (n != FA__FILE_TO_END)
+        conn->body_sent += n;
+    if (req->length_left >= 0)
+        req->length_left -= (int64_t)n;
+    return written(conn);
 }
 
 static int put_last_chunk(fa__conn *conn, const fa__response_fields *trailers)
@@ -275,6 +342,7 @@ const fa__transport fa__http1_transport = {
     .start = start,
     .start_fields = start_fields,
     .write = write_piece,
+    .send_file = send_file,
     .end = end,
     .abort = abort_answer,
     .pending = pending,

@@ -41,7 +41,7 @@ static fa__msec idle_deadline(const fa__conn *conn)
     const fa_limits *l = fa__conn_limits(conn);
     fa__msec at;
 
-    if (conn->out.len > conn->out_at)
+    if (fa__conn_unsent(conn))
         return FA__NEVER; /* the write deadline rules */
     at = conn->requests == 0 ? after(conn->since, l->header_timeout_ms)
                              : after(turn_since(conn), l->idle_timeout_ms);
@@ -70,11 +70,18 @@ static fa__msec read_deadline(const fa__conn *conn)
                                  fa__conn_limits(conn)->body_timeout_ms);
         return FA__NEVER;
     case FA__INPUT_DISCARD:
-        return conn->out.len > conn->out_at ? FA__NEVER : turn_since(conn) + DISCARD_MS;
+        return fa__conn_unsent(conn) ? FA__NEVER : turn_since(conn) + DISCARD_MS;
     case FA__INPUT_LINGER: return conn->since + LINGER_MS;
     case FA__INPUT_STREAM: return conn->upgrade->deadline(conn);
     default: return FA__NEVER;
     }
+}
+
+/* A file that has nothing to send yet is not the client's slowness. */
+static bool waits_for_socket(const fa__conn *conn)
+{
+    return conn->out.len > conn->out_at ||
+           (conn->sending != NULL && !conn->sending->waits);
 }
 
 static fa__msec write_deadline(const fa__conn *conn)
@@ -166,7 +173,8 @@ static void read_input(fa__conn *conn)
 
 static bool has_drained(const fa__conn *conn)
 {
-    return fa__conn_pending(conn) <= fa__conn_limits(conn)->max_pending_bytes / 2;
+    return conn->sending == NULL &&
+           fa__conn_pending(conn) <= fa__conn_limits(conn)->max_pending_bytes / 2;
 }
 
 /* Somebody goes on once output has gone out: a writer, or the next request. */
@@ -225,12 +233,20 @@ static void on_drained(fa__conn *conn)
         use_input(conn, conn->in.p, conn->in.len, true);
 }
 
+bool fa__conn_went_on(fa__conn *conn)
+{
+    if (!conn->broken)
+        on_drained(conn);
+    return fa__conn_settle(conn);
+}
+
 static void on_io(fa__io *io, unsigned ready)
 {
     fa__conn *conn = (fa__conn *)io;
 
     if (ready & FA__WRITABLE) {
         fa__conn_flush(conn);
+        fa__conn_send_on(conn);
         if (!conn->broken)
             on_drained(conn);
     }
@@ -301,7 +317,7 @@ static unsigned wanted(const fa__conn *conn)
     if (reads && (conn->in.len < STASH_MAX || conn->input == FA__INPUT_HEAD ||
                   conn->input == FA__INPUT_LINGER))
         want |= FA__READABLE;
-    if (conn->out.len > conn->out_at)
+    if (waits_for_socket(conn))
         want |= FA__WRITABLE;
     return want;
 }
@@ -312,13 +328,13 @@ static void put_in_order(fa__conn *conn)
     fa_worker *w = conn->worker;
 
     fa__conn_flush(conn);
-    if (!conn->broken && waits_for_room(conn) && conn->out.len == conn->out_at)
+    if (!conn->broken && waits_for_room(conn) && !fa__conn_unsent(conn))
         fa__worker_resume_later(w, conn); /* no event will come for that */
     if (w->draining && conn->input == FA__INPUT_STREAM && !conn->told_shutdown)
         fa__worker_resume_later(w, conn); /* it began after all others were told */
     if (conn->eof && !conn->broken)
         on_eof(conn);
-    if (conn->input == FA__INPUT_CLOSING && !conn->broken && fa__conn_pending(conn) == 0)
+    if (conn->input == FA__INPUT_CLOSING && !conn->broken && !fa__conn_unsent(conn))
         finish(conn);
     if (!conn->broken && fa__loop_modify(w->loop, &conn->io, wanted(conn)) != 0)
         fa__conn_break_off(conn, FA_ERR_SYSTEM);
@@ -428,7 +444,10 @@ void fa__conn_del(fa__conn *conn, int error)
 {
     fa_worker *w = conn->worker;
     int fd = conn->io.fd;
-    bool slow = error == FA_ERR_TIMEOUT && conn->out.len > conn->out_at;
+    /* Else the kernel would hold on to what it cannot send, and the end of an answer
+       without a length would pass for its last byte. */
+    bool cut = fa__conn_unsent(conn) && (error == FA_ERR_TIMEOUT ||
+                                         (conn->sending != NULL && conn->sending->lost));
 
     conn->broken = true;
     ++conn->in_call; /* callbacks below must not end it again */
@@ -440,8 +459,9 @@ void fa__conn_del(fa__conn *conn, int error)
     fa__timer_cancel(fa__loop_timers(w->loop), &conn->timer);
     fa__worker_forget_resume(w, conn);
     fa__loop_remove(w->loop, &conn->io);
-    if (slow)
-        fa__stream_abort(fd); /* else the kernel would hold on to what it cannot send */
+    fa__conn_drop_file(conn);
+    if (cut)
+        fa__stream_abort(fd);
     else
         fa__stream_close(fd);
     fa__buf_free(&conn->in);

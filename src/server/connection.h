@@ -9,6 +9,7 @@
 #include "http1/chunked.h"
 #include "http1/parser.h"
 #include "net/address.h"
+#include "net/file.h"
 #include "server/worker.h"
 
 /* What the input is at. */
@@ -76,6 +77,17 @@ typedef struct fa__upgrade {
     void (*closed)(fa__conn *conn, int error); /* the last call */
 } fa__upgrade;
 
+/* A part of a file on its way out, behind what is in `out`. */
+typedef struct fa__sending {
+    fa__io io; /* a source that has nothing yet; first: callbacks cast back */
+    fa__conn *conn;
+    fa__file file;  /* its descriptor is ours */
+    bool waits;     /* for the source: `io` is in the loop */
+    bool lost;      /* it ended too early, or cannot be read */
+    bool chunked;   /* its length is not known, each piece read is a chunk */
+    fa__buf behind; /* what follows it */
+} fa__sending;
+
 struct fa_stream {
     fa_stream_handler handler;
     void *user_data;
@@ -109,6 +121,7 @@ struct fa__conn {
 
     fa__buf out; /* not sent yet, from out_at on */
     size_t out_at;
+    fa__sending *sending;      /* comes behind it; NULL: nothing does */
     uint64_t body_left;        /* of a body of known length, or to discard */
     uint64_t body_bytes;       /* payload that came so far */
     fa__chunked_body *chunked; /* while such a body comes */
@@ -246,8 +259,43 @@ int fa__conn_put(fa__conn *conn, fa_slice data);
 /* Sends what is queued, as far as the socket takes it. */
 void fa__conn_flush(fa__conn *conn);
 
-/* Bytes queued and not taken by the kernel. */
+/* The socket took `n` bytes, of perhaps more that are waiting. */
+void fa__conn_note_sent(fa__conn *conn, size_t n);
+
+/* Bytes queued and not taken by the kernel, those of a file too if they are counted. */
 size_t fa__conn_pending(const fa__conn *conn);
+
+/* So many that writers and the next request have to wait; a file under way always is. */
+bool fa__conn_is_full(const fa__conn *conn);
+
+/* Output waits for the socket, or for the file that it comes from. */
+static inline bool fa__conn_unsent(const fa__conn *conn)
+{
+    return conn->out.len > conn->out_at || conn->sending != NULL;
+}
+
+/* ---- sendfile.c: bytes out of files ---- */
+
+typedef enum fa__file_framing {
+    FA__FILE_PLAIN,
+    FA__FILE_ONE_CHUNK, /* its length is known */
+    FA__FILE_CHUNKS,
+} fa__file_framing;
+
+/* Sends `file`, of which something is left, behind all output so far; takes a descriptor
+   of its own. What does not go out at once goes on by fa__conn_send_on(). Returns 0,
+   FA_ERR_CLOSED, or, and then nothing was done, FA_ERR_NOMEM or FA_ERR_SYSTEM. */
+int fa__conn_send_file(fa__conn *conn, const fa__file *file, fa__file_framing framing);
+
+/* A turn for the file, if it is next: so much that others do not wait long. */
+void fa__conn_send_on(fa__conn *conn);
+
+/* It is over, or never will be. */
+void fa__conn_drop_file(fa__conn *conn);
+
+/* Output went out or a source had more, outside of any call: whoever waited goes on.
+   False: `conn` is gone. In connection.c. */
+bool fa__conn_went_on(fa__conn *conn);
 
 /* ---- answer.c: answers as HTTP/1.1 ---- */
 

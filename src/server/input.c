@@ -191,9 +191,9 @@ static bool must_wait(fa__conn *conn, size_t n, uint32_t done)
 {
     if (n == 0 || conn->input != FA__INPUT_IDLE)
         return false;
-    if (fa__conn_pending(conn) > fa__conn_limits(conn)->max_pending_bytes) {
+    if (fa__conn_is_full(conn)) {
         fa__conn_flush(conn);
-        return fa__conn_pending(conn) > fa__conn_limits(conn)->max_pending_bytes;
+        return fa__conn_is_full(conn);
     }
     if (done < fa__conn_limits(conn)->max_pipelined)
         return false;

@@ -8,8 +8,20 @@
 size_t fa__conn_pending(const fa__conn *conn)
 {
     size_t corked = conn->worker->corked == conn ? conn->worker->out_len : 0;
+    size_t n = conn->out.len - conn->out_at + corked;
 
-    return conn->out.len - conn->out_at + corked;
+    if (conn->sending != NULL) {
+        n += conn->sending->behind.len;
+        if (conn->sending->file.left != FA__FILE_TO_END)
+            n += (size_t)conn->sending->file.left;
+    }
+    return n;
+}
+
+bool fa__conn_is_full(const fa__conn *conn)
+{
+    return conn->sending != NULL ||
+           fa__conn_pending(conn) > fa__conn_limits(conn)->max_pending_bytes;
 }
 
 static void mark_broken(fa__conn *conn, int error)
@@ -21,11 +33,10 @@ static void mark_broken(fa__conn *conn, int error)
     }
 }
 
-/* The socket took `n` bytes, of perhaps more that are waiting. */
-static void note_sent(fa__conn *conn, size_t n)
+void fa__conn_note_sent(fa__conn *conn, size_t n)
 {
     fa__count(&conn->worker->counters.bytes_out, n);
-    if (conn->out.len > conn->out_at) {
+    if (fa__conn_unsent(conn)) {
         fa__pace_progress(&conn->writing, fa__loop_now(conn->worker->loop), n,
                           fa__conn_limits(conn)->min_rate_bytes_per_s);
     }
@@ -65,7 +76,7 @@ static size_t send_some(fa__conn *conn, const char *p, size_t n)
     ptrdiff_t sent = fa__stream_write(conn->io.fd, p, n);
 
     if (sent >= 0) {
-        note_sent(conn, (size_t)sent);
+        fa__conn_note_sent(conn, (size_t)sent);
         return (size_t)sent;
     }
     if (sent != FA__ERR_WOULD_BLOCK)
@@ -117,12 +128,25 @@ static void cork(fa__conn *conn)
     }
 }
 
+/* What follows a file waits for its end. */
+static char *reserve_behind(fa__conn *conn, size_t n)
+{
+    fa__buf *behind = &conn->sending->behind;
+
+    if (fa__buf_reserve(behind, n) == 0)
+        return behind->p + behind->len;
+    mark_broken(conn, FA_ERR_NOMEM);
+    return NULL;
+}
+
 char *fa__conn_reserve(fa__conn *conn, size_t n)
 {
     fa_worker *w = conn->worker;
 
     if (conn->broken)
         return NULL;
+    if (conn->sending != NULL)
+        return reserve_behind(conn, n);
     if (conn->out.len == conn->out_at && n <= FA__WORKER_OUT_BYTES) {
         cork(conn);
         if (n > FA__WORKER_OUT_BYTES - w->out_len) {
@@ -151,7 +175,9 @@ void fa__conn_commit(fa__conn *conn, const char *end)
 {
     fa_worker *w = conn->worker;
 
-    if (w->corked == conn)
+    if (conn->sending != NULL)
+        conn->sending->behind.len = (size_t)(end - conn->sending->behind.p);
+    else if (w->corked == conn)
         w->out_len = (size_t)(end - w->out);
     else
         conn->out.len = (size_t)(end - conn->out.p);
@@ -179,7 +205,7 @@ static int put_large(fa__conn *conn, fa_slice data)
         mark_broken(conn, FA_ERR_CLOSED);
         return FA_ERR_CLOSED;
     }
-    note_sent(conn, n);
+    fa__conn_note_sent(conn, n);
     if (keep(conn, w->out + of_head, head - of_head) != 0)
         return FA_ERR_NOMEM;
     n -= of_head;
@@ -192,9 +218,9 @@ int fa__conn_put(fa__conn *conn, fa_slice data)
 
     if (conn->broken)
         return FA_ERR_CLOSED;
-    if (data.len > FA__RESERVE_MAX && conn->out.len == conn->out_at)
+    if (data.len > FA__RESERVE_MAX && !fa__conn_unsent(conn))
         return put_large(conn, data);
-    if (data.len > FA__RESERVE_MAX)
+    if (data.len > FA__RESERVE_MAX && conn->sending == NULL)
         return keep(conn, data.p, data.len);
     at = fa__conn_reserve(conn, data.len);
     if (at == NULL)

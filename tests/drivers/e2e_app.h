@@ -27,6 +27,7 @@ int upgrade(fa_request *req, void *user_data);
 void add_answers(fa_app *app);
 void add_bodies(fa_app *app);
 void add_downloads(fa_app *app);
+void add_files(fa_app *app);
 void add_gateway(fa_app *app);
 void add_later(fa_app *app);
 void add_mounts(fa_app *app);

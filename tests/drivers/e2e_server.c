@@ -179,6 +179,7 @@ static fa_app *build(bool only_catch_all)
     add_answers(app);
     add_bodies(app);
     add_downloads(app);
+    add_files(app);
     add_gateway(app);
     add_later(app);
     add_mounts(app);

@@ -86,6 +86,16 @@ static int fake_write(fa_request *req, fa_slice data)
     return f->rv;
 }
 
+static int fake_send_file(fa_request *req, int fd, int64_t offset, int64_t length)
+{
+    fake *f = req->stream;
+
+    ++f->calls;
+    snprintf(f->body, sizeof(f->body), "%d %lld %lld", fd, (long long)offset,
+             (long long)length);
+    return f->rv;
+}
+
 static int fake_end(fa_request *req)
 {
     ++((fake *)req->stream)->calls;
@@ -123,6 +133,7 @@ static const fa__transport fake_transport = {
     .interim = fake_interim,
     .start = fake_start,
     .write = fake_write,
+    .send_file = fake_send_file,
     .end = fake_end,
     .abort = fake_abort,
     .read = fake_read,
