@@ -177,6 +177,7 @@ heartbeat_start(PyObject *op, PyObject *args)
     self->lifeline = lifeline;
     self->grace_ns = (uint64_t)(grace * 1e9);
     self->pid = getpid();
+    atomic_store(&self->page->process_ns, now_ns());
     error = start_thread(self);
     if (error != 0) {
         (void)close(self->stop_pipe[0]);

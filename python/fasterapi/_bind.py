@@ -41,18 +41,19 @@ def tcp(host: str | None, port: int, backlog: int) -> list[socket.socket]:
     return bound
 
 
-def unix(path: str, backlog: int) -> socket.socket:
-    """A socket at `path`, in the place and with the permissions of a stale one; else 0666."""
-    permissions = 0o666
+def unix(path: str, backlog: int, permissions: int | None = None) -> socket.socket:
+    """A socket at `path`, in the place of a stale one; without permissions given with
+    those it had, else 0666."""
     if os.path.exists(path):
         mode = os.stat(path).st_mode
-        permissions = stat.S_IMODE(mode)
+        if permissions is None:
+            permissions = stat.S_IMODE(mode)
         if stat.S_ISSOCK(mode):
             os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(path)
-        os.chmod(path, permissions)
+        os.chmod(path, 0o666 if permissions is None else permissions)
         listener.listen(backlog)
     except BaseException:
         listener.close()

@@ -16,6 +16,7 @@ import click
 
 import fasterapi
 from fasterapi import _discover, _logging
+from fasterapi._config import workers_of_environment
 from fasterapi._options import OptionError
 from fasterapi._server import run as run_server
 
@@ -47,24 +48,67 @@ def _switch(name: str, default: bool | None, text: str) -> Callable[[Any], Any]:
 
 _NUMBER: dict[str, Any] = {"type": int, "show_default": True}
 
+
+
+class _Octal(click.ParamType):
+    name = "mode"
+
+    def convert(self, value: Any, _: click.Parameter | None, __: click.Context | None) -> int:
+        try:
+            return int(str(value), 8)
+        except ValueError:
+            self.fail(f"{value!r} is not a number of octal digits")
+
+
+OCTAL = _Octal()
+
 # In the order of uvicorn's help.
 COMMON = [
     _option("--uds", help="Bind to a UNIX domain socket."),
+    _option(
+        "--uds-permissions",
+        type=OCTAL,
+        metavar="MODE",
+        help="Permissions of the UNIX domain socket, such as 660. [default: 666, or as before]",
+    ),
     _option("--fd", type=int, help="Bind to the socket that is open as this descriptor."),
     _option(
         "--reload-dir",
         "reload_dirs",
         multiple=True,
         type=click.Path(exists=True),
-        help="No effect without --reload.",
+        help="Directory to watch with --reload; may be repeated. [default: the current one]",
     ),
-    _option("--reload-include", "reload_includes", multiple=True, help="No effect without --reload."),
-    _option("--reload-exclude", "reload_excludes", multiple=True, help="No effect without --reload."),
-    _option("--reload-delay", type=float, default=0.25, help="No effect without --reload."),
+    _option(
+        "--reload-include",
+        "reload_includes",
+        multiple=True,
+        help="Pattern of files to watch besides *.py; may be repeated. Needs watchfiles.",
+    ),
+    _option(
+        "--reload-exclude",
+        "reload_excludes",
+        multiple=True,
+        help="Pattern of files or directory not to watch, besides '.*, .py[cod], .sw.*, ~*'; "
+        "may be repeated. Needs watchfiles.",
+    ),
+    _option(
+        "--reload-delay",
+        type=float,
+        default=0.25,
+        show_default=True,
+        help="Seconds between two looks at the files.",
+    ),
     _option(
         "--workers",
         type=int,
-        help="Number of worker processes; default $WEB_CONCURRENCY or 1. " + NOT_YET[:-1] + " above 1.",
+        help="Worker processes. [default: $WEB_CONCURRENCY or 1] Not used with --reload.",
+    ),
+    _option(
+        "--workers-max-rss",
+        type=int,
+        metavar="MIB",
+        help="A worker whose resident memory is above it is replaced, the new one first.",
     ),
     _option(
         "--loop",
@@ -127,7 +171,12 @@ COMMON = [
         help="Connections, or requests, above which the answer is 503.",
     ),
     _option("--backlog", default=2048, **_NUMBER, help="Connections waiting to be accepted."),
-    _option("--limit-max-requests", type=int, help="Requests after which the process ends."),
+    _option(
+        "--limit-max-requests",
+        type=int,
+        help="Requests after which the process ends; with workers, after which a worker is "
+        "replaced, the new one first.",
+    ),
     _option(
         "--limit-max-requests-jitter",
         default=0,
@@ -146,7 +195,25 @@ COMMON = [
         help="Seconds that requests have to end at the stop; default: all they need.",
     ),
     _option(
-        "--timeout-worker-healthcheck", default=5, **_NUMBER, help="No effect without --workers."
+        "--timeout-drain",
+        type=float,
+        default=0,
+        show_default=True,
+        help="Seconds to serve on after SIGTERM, until a load balancer knows of it.",
+    ),
+    _option(
+        "--timeout-worker-healthcheck",
+        default=5,
+        **_NUMBER,
+        help="Seconds without a sign of life after which a worker process is killed and "
+        "replaced; one that lives, but whose event loop is blocked so long, is told of.",
+    ),
+    _option(
+        "--timeout-worker-blocked",
+        default=300,
+        **_NUMBER,
+        help="Seconds after which a worker whose event loop is blocked is killed and "
+        "replaced; 0: never.",
     ),
     _option("--ssl-keyfile", help=NOT_YET),
     _option("--ssl-certfile", help=NOT_YET),
@@ -204,7 +271,7 @@ def _with(parameters: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
 
 
 SETTINGS = {"auto_envvar_prefix": "FASTERAPI"}
-RELOAD = _option("--reload", is_flag=True, help="Restart when files change. " + NOT_YET)
+RELOAD = _option("--reload", is_flag=True, help="Restart when files change.")
 
 
 @click.command("fasterapi", context_settings=SETTINGS, epilog=EPILOG)
@@ -232,16 +299,16 @@ def run(**options: Any) -> None:
     [
         *SEARCH,
         *_address("127.0.0.1", "FASTERAPI_PORT", "PORT"),
-        _switch("reload", None, "Restart when files change. " + NOT_YET),
+        _switch("reload", True, "Restart when files change."),
         *COMMON,
     ]
 )
-def dev(reload: bool | None, **options: Any) -> None:
-    """Serve an application in development. It is found as by `fasterapi run`."""
+def dev(**options: Any) -> None:
+    """Serve an application in development. It is found as by `fasterapi run`.
+
+    With --no-reload there is one process, as debuggers like it."""
     os.environ.setdefault("FASTAPI_ENV", "development")
-    if reload is None:
-        click.echo("Restart the server to see changes: --reload is not supported yet.", err=True)
-    _search_and_serve({"reload": bool(reload), **options})
+    _search_and_serve(options)
 
 
 def _search_and_serve(options: dict[str, Any]) -> None:
@@ -251,7 +318,13 @@ def _search_and_serve(options: dict[str, Any]) -> None:
     if app_dir:
         sys.path.insert(0, app_dir)
     try:
-        app = _discover.find(path, name, entrypoint)
+        if options["workers"] is None:
+            options["workers"] = workers_of_environment()
+        # Who supervises does not import the application.
+        apart = options["reload"] or options["workers"] > 1 or options["workers_max_rss"]
+        app = _discover.find(path, name, entrypoint, bool(apart))
+    except OptionError as error:
+        _fail_option(error)
     except _discover.NotFound as error:
         _fail(str(error))
     if verbose:
@@ -276,7 +349,11 @@ def _serve(app: str, app_dir: str | None, options: dict[str, Any]) -> None:
     try:
         run_server(app, app_dir=app_dir, **options)
     except OptionError as error:
-        _fail(f"--{error.option.replace('_', '-')} {error.reason}")
+        _fail_option(error)
+
+
+def _fail_option(error: OptionError) -> Any:
+    _fail(f"--{error.option.replace('_', '-')} {error.reason}")
 
 
 def _fail(text: str) -> Any:

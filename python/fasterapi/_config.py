@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -11,10 +12,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from fasterapi import _app, _bind, _logging
+from fasterapi import _app, _bind, _logging, _systemd
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._options import DEFAULTS, OptionError, UnsupportedOption, refuse_unsupported
 from fasterapi._proxy import ProxyHeaders
+from fasterapi._watched import Watched
 
 STARTUP_FAILURE = 3
 SERVER_NAME = "fasterapi"
@@ -82,11 +84,16 @@ class Config:
         factory: bool = False,
         h11_max_incomplete_event_size: int | None = None,
         reset_contextvars: bool = False,
+        *,
+        uds_permissions: int | None = None,
+        workers_max_rss: int | None = None,
+        timeout_worker_blocked: int = 300,
+        timeout_drain: float = 0,
     ) -> None:
         given = dict(locals())
         if workers is None:
             # Defaults of the environment count as if they had been given.
-            given["workers"] = workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
+            given["workers"] = workers = workers_of_environment()
         refuse_unsupported(given)
         _check(given)
         self.app = app
@@ -103,8 +110,11 @@ class Config:
         self.access_log = access_log
         self.use_colors = use_colors
         self.interface = interface
+        self.reload = reload
         self.reload_delay = reload_delay
         self.workers = workers
+        self.workers_max_rss = workers_max_rss
+        self.uds_permissions = uds_permissions
         self.proxy_headers = proxy_headers
         self.server_header = server_header
         self.date_header = date_header
@@ -117,6 +127,8 @@ class Config:
         self.timeout_notify = timeout_notify
         self.timeout_graceful_shutdown = timeout_graceful_shutdown
         self.timeout_worker_healthcheck = timeout_worker_healthcheck
+        self.timeout_worker_blocked = timeout_worker_blocked
+        self.timeout_drain = timeout_drain
         self.callback_notify = callback_notify
         self.headers = headers or []
         self.encoded_headers = [
@@ -127,10 +139,13 @@ class Config:
         for name in DEFAULTS:  # all at their defaults, for those who look
             setattr(self, name, given[name])
 
+        self._passed = _systemd.listening_fds()
         self.loaded = False
         self.loaded_app: Any = None
         self.configure_logging()
-        if reload_dirs or reload_includes or reload_excludes:
+        if self.should_reload:
+            self._watch(reload_dirs, reload_includes, reload_excludes)
+        elif reload_dirs or reload_includes or reload_excludes:
             logger.warning(
                 "Current configuration will not reload as not all conditions are met, "
                 "please refer to documentation."
@@ -140,6 +155,31 @@ class Config:
         if forwarded_allow_ips is None:
             forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
         self.forwarded_allow_ips = forwarded_allow_ips
+        if reload and workers > 1:
+            logger.warning('"workers" flag is ignored when reloading is enabled.')
+
+    def _watch(
+        self,
+        directories: list[str] | str | None,
+        includes: list[str] | str | None,
+        excludes: list[str] | str | None,
+    ) -> None:
+        self.watched = Watched(directories, includes, excludes)
+        self.reload_dirs = self.watched.directories
+        self.reload_dirs_excludes = self.watched.excluded_directories
+        self.reload_includes, self.reload_excludes = self.watched.includes, self.watched.excludes
+        logger.info(
+            "Will watch for changes in these directories: %s", list(map(str, self.reload_dirs))
+        )
+
+    @property
+    def should_reload(self) -> bool:
+        return isinstance(self.app, str) and self.reload
+
+    @property
+    def use_subprocess(self) -> bool:
+        """Whether the server runs in other processes than this one."""
+        return bool(self.reload or self.workers > 1 or self.workers_max_rss is not None)
 
     @property
     def asgi_version(self) -> str:
@@ -220,11 +260,25 @@ class Config:
             sys.exit(STARTUP_FAILURE)
 
     def open_sockets(self) -> list[socket.socket]:
+        """Those that a service manager passed, unless another place was asked for."""
         if self.fd is not None:
             return [_bind.inherited(self.fd, self.backlog)]
         if self.uds is not None:
-            return [_bind.unix(self.uds, self.backlog)]
+            return [_bind.unix(self.uds, self.backlog, self.uds_permissions)]
+        if self._passed:
+            return [_bind.inherited(fd, self.backlog) for fd in self._passed]
         return _bind.tcp(self.host, self.port, self.backlog)
+
+    def close_sockets(self, sockets: list[socket.socket]) -> None:
+        """Those of open_sockets(): from now on nobody finds us."""
+        for listener in sockets:
+            listener.close()
+        self.remove_uds()
+
+    def remove_uds(self) -> None:
+        if self.uds is not None and self.fd is None:
+            with contextlib.suppress(OSError):
+                os.unlink(self.uds)
 
     def bind_socket(self) -> socket.socket:
         """One listening socket, for those who start the server with serve(sockets=)."""
@@ -240,8 +294,9 @@ class Config:
         return first
 
     def log_address(self, sockets: list[socket.socket]) -> None:
-        if self.fd is not None:
-            what: tuple[Any, ...] = (sockets[0].getsockname(),)
+        passed = bool(self._passed) and self.uds is None
+        if self.fd is not None or passed:
+            what: tuple[Any, ...] = (", ".join(str(s.getsockname()) for s in sockets),)
             where = "socket %s"
         elif self.uds is not None:
             what, where = (self.uds,), "unix socket %s"
@@ -249,12 +304,20 @@ class Config:
             host = self.host or "0.0.0.0"
             what = ("http", host, self.port or sockets[0].getsockname()[1])
             where = "%s://[%s]:%d" if ":" in host else "%s://%s:%d"
-        shown = _logging.bold(where) if self.fd is None and self.uds is None else where
+        shown = _logging.bold(where) if where.startswith("%s:") else where
         logger.info(
             f"FasterAPI running on {where} (Press CTRL+C to quit)",
             *what,
             extra={"color_message": f"FasterAPI running on {shown} (Press CTRL+C to quit)"},
         )
+
+
+def workers_of_environment() -> int:
+    text = os.environ.get("WEB_CONCURRENCY") or "1"
+    try:
+        return int(text)
+    except ValueError:
+        raise OptionError("workers", f"of WEB_CONCURRENCY is no number: {text!r}") from None
 
 
 def _check(given: dict[str, Any]) -> None:
@@ -274,6 +337,20 @@ def _check(given: dict[str, Any]) -> None:
         raise OptionError("timeout_keep_alive", "must not be negative")
     if given["limit_max_requests_jitter"] < 0:
         raise OptionError("limit_max_requests_jitter", "must not be negative")
+    for name in ("timeout_worker_blocked", "timeout_drain", "reload_delay"):
+        if not given[name] >= 0:
+            raise OptionError(name, "must not be negative")
+    for name in ("workers", "timeout_worker_healthcheck"):
+        if given[name] < 1:
+            raise OptionError(name, "must be at least 1")
+    if given["workers_max_rss"] is not None:
+        if given["workers_max_rss"] < 1:
+            raise OptionError("workers_max_rss", "must be at least 1 MiB")
+        if not os.path.exists("/proc/self/statm"):
+            raise OptionError("workers_max_rss", "needs /proc, which this system does not have")
+    mode = given["uds_permissions"]
+    if mode is not None and not 0 <= mode <= 0o777:
+        raise OptionError("uds_permissions", "must be from 0 to 777, in octal digits")
     if not given["root_path"].isascii():
         raise OptionError("root_path", "must be ASCII, percent-encoded where need be")
     for name, value in given["headers"] or ():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -33,11 +35,14 @@ def settings(tool: str) -> dict[str, Any]:
     return table
 
 
-def find(target: str | None, name: str | None, entrypoint: str | None) -> str:
+def find(
+    target: str | None, name: str | None, entrypoint: str | None, apart: bool = False
+) -> str:
     """The import string of the application; its directory is on sys.path afterwards.
 
     `target` is a path, or "module:attribute"; `name` the variable in the module. Neither
-    given, it is `entrypoint`, that of [tool.fastapi], or a usual place."""
+    given, it is `entrypoint`, that of [tool.fastapi], or a usual place. A module that has
+    to be looked into is imported: `apart`, in another process."""
     if entrypoint is not None and (target is not None or name is not None):
         raise NotFound("Cannot use --entrypoint together with a path or --app")
     if target is not None and ":" in target and not Path(target).exists():
@@ -50,7 +55,7 @@ def find(target: str | None, name: str | None, entrypoint: str | None) -> str:
             raise NotFound("Invalid pyproject.toml: [tool.fastapi] entrypoint is not a string")
     if entrypoint is not None:
         return _of_import_string(entrypoint)
-    return _of_path(Path(target) if target is not None else _default_path(), name)
+    return _of_path(Path(target) if target is not None else _default_path(), name, apart)
 
 
 def _of_import_string(text: str) -> str:
@@ -68,7 +73,7 @@ def _default_path() -> Path:
     raise NotFound("Could not find a default file to run, please provide an explicit path")
 
 
-def _of_path(path: Path, name: str | None) -> str:
+def _of_path(path: Path, name: str | None, apart: bool) -> str:
     if not path.exists():
         raise NotFound(f"Path does not exist {path}")
     module_path = path.resolve()
@@ -81,7 +86,32 @@ def _of_path(path: Path, name: str | None) -> str:
         directory = directory.parent
     sys.path.insert(0, str(directory))
     module = ".".join(parts)
-    return f"{module}:{_name_in(module, name)}"
+    return f"{module}:{(_name_in_apart if apart else _name_in)(module, name)}"
+
+
+def _name_in_apart(module: str, name: str | None) -> str:
+    """As _name_in(), by another process: this one will not have imported the application."""
+    code = (
+        "import os, sys; fd, module, name, *sys.path = sys.argv[1:]; sys.argv = sys.argv[:1]\n"
+        "from fasterapi import _discover as d\n"
+        "try: told = '+' + d._name_in(module, name or None)\n"
+        "except d.NotFound as error: told = '-' + str(error)\n"
+        "os.write(int(fd), told.encode())"
+    )
+    reader, writer = os.pipe()
+    with open(reader, "rb") as pipe:
+        try:
+            command = [sys.executable, "-c", code, str(writer), module, name or "", *sys.path]
+            process = subprocess.Popen(command, pass_fds=[writer])
+        finally:
+            os.close(writer)
+        told = pipe.read().decode()
+    status = process.wait()
+    if not told:
+        sys.exit(status or 1)  # it has said why
+    if told.startswith("-"):
+        raise NotFound(told[1:])
+    return told[1:]
 
 
 def _name_in(module_name: str, name: str | None) -> str:

@@ -14,7 +14,6 @@ DEFAULTS: dict[str, Any] = {
     "ws_ping_interval": 20.0,
     "ws_ping_timeout": 20.0,
     "ws_per_message_deflate": True,
-    "reload": False,
     "ssl_keyfile": None,
     "ssl_certfile": None,
     "ssl_keyfile_password": None,
@@ -29,9 +28,7 @@ DEFAULTS: dict[str, Any] = {
 _INSTEAD = {
     "http2": "put a proxy that speaks HTTP/2 in front",
     "ws": "WebSockets are not served yet; leave it at auto, or none",
-    "reload": "restart the server yourself, or let `watchfiles` do it",
     "ssl": "let a proxy in front do TLS",
-    "workers": "start one process for each core, behind a proxy or on sockets of their own",
     "h11": "the head of a request may be 32 KiB, which is fixed so far",
 }
 
@@ -58,8 +55,6 @@ def refuse_unsupported(options: Mapping[str, Any]) -> None:
         if options[name] != default:
             topic = name if name in _INSTEAD else name.split("_")[0]
             raise UnsupportedOption(name, f"is not supported yet: {_INSTEAD[topic]}")
-    if options["workers"] != 1:
-        raise UnsupportedOption("workers", f"above 1 is not supported yet: {_INSTEAD['workers']}")
     if options["ws"] not in ("auto", "none"):
         raise UnsupportedOption("ws", f"is not supported yet: {_INSTEAD['ws']}")
     if options["http"] not in ("auto", "h11", "httptools"):

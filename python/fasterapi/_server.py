@@ -21,6 +21,7 @@ from typing import Any
 from fasterapi import _app, _core, _logging
 from fasterapi._config import STARTUP_FAILURE, Config
 from fasterapi._lifespan import Lifespan, NoLifespan
+from fasterapi._systemd import Notifier
 
 TICK_S = 0.1
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -112,6 +113,7 @@ class Server:
         self.last_notified = 0.0
         self.servers: list[Listener] = []
         self.lifespan: Lifespan | NoLifespan = NoLifespan()
+        self.notifier: Notifier | None = None  # for who runs as a service
         self._captured_signals: list[int] = []
         self._limit = config.limit_max_requests
         if self._limit is not None:
@@ -135,6 +137,7 @@ class Server:
             await self.startup(sockets)
             if not self.should_exit:
                 await self.main_loop()
+                await self._serve_on()
             if self.started:
                 await self.shutdown(sockets)
                 self._log_process("Finished")
@@ -167,6 +170,8 @@ class Server:
         if sockets is None:
             self.config.log_address(listening)
         self.started = True
+        if self.notifier is not None:
+            self.notifier.ready("Serving")
 
     def _open_worker(self, listening: list[socket.socket]) -> None:
         config = self.config
@@ -215,6 +220,8 @@ class Server:
     async def on_tick(self) -> bool:
         """Whether it is time to stop."""
         config = self.config
+        if self.notifier is not None:
+            self.notifier.alive()
         if config.callback_notify is not None:
             now = time.time()
             if now - self.last_notified > config.timeout_notify:
@@ -224,8 +231,25 @@ class Server:
             return True
         if self._limit is not None and self.server_state.total_requests >= self._limit:
             logger.info("Maximum request limit of %d exceeded. Terminating process.", self._limit)
-            return True
+            return self.limit_reached()
         return False
+
+    def limit_reached(self) -> bool:
+        """Whether to stop once limit_max_requests are answered."""
+        return True
+
+    async def _serve_on(self) -> None:
+        """After SIGTERM, for timeout_drain: until those who route requests know of it. A
+        second signal ends it."""
+        if self.notifier is not None:
+            self.notifier.stopping()
+        delay = self.config.timeout_drain
+        if not delay or self._captured_signals != [signal.SIGTERM]:
+            return
+        logger.info("Shutting down in %g s", delay)
+        end = time.monotonic() + delay
+        while time.monotonic() < end and len(self._captured_signals) == 1:
+            await asyncio.sleep(TICK_S)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Every request that has come is answered, within timeout_graceful_shutdown."""
@@ -235,9 +259,8 @@ class Server:
             worker.drain()
         for listener in self.servers:
             listener.close()
-        if self.config.uds is not None and sockets is None:
-            with contextlib.suppress(OSError):
-                os.unlink(self.config.uds)
+        if sockets is None:
+            self.config.remove_uds()
         await asyncio.sleep(TICK_S)
         try:
             async with asyncio.timeout(self.config.timeout_graceful_shutdown):
@@ -295,12 +318,66 @@ def run(app: Any, *, app_dir: str | None = None, **options: Any) -> None:
     Takes the keywords of Config. Ends the process with status 3 if it cannot start."""
     if app_dir is not None:
         sys.path.insert(0, app_dir)
+    _refuse_within_worker()
     config = Config(app, **options)
+    if config.use_subprocess:
+        sys.exit(_run_processes(config, options))
     config.load_app()
     server = Server(config)
+    server.notifier = Notifier()
     try:
         server.run()
     except KeyboardInterrupt:
         pass
     if not server.started:
         sys.exit(STARTUP_FAILURE)
+
+
+def _refuse_within_worker() -> None:
+    from fasterapi import _worker
+
+    if _worker.is_worker:
+        raise RuntimeError(
+            "fasterapi.run() was called while a worker process imported the application. "
+            "Put the call under: if __name__ == '__main__':"
+        )
+
+
+# Of Config, but not of a worker's: the supervisor has done what they ask for.
+_SUPERVISOR_OPTIONS = {
+    "workers": 1,
+    "workers_max_rss": None,
+    "reload": False,
+    "reload_dirs": None,
+    "reload_includes": None,
+    "reload_excludes": None,
+    "env_file": None,
+    "uds": None,
+    "fd": None,
+    "timeout_drain": 0,
+}
+
+
+def _run_processes(config: Config, options: dict[str, Any]) -> int:
+    """The exit status of the supervisor."""
+    from fasterapi._child import Launcher
+    from fasterapi._reload import Reloader
+    from fasterapi._supervisor import Supervisor, open_sockets
+
+    if not isinstance(config.app, str):
+        logger.warning(
+            "You must pass the application as an import string to enable 'reload' or 'workers'."
+        )
+        return STARTUP_FAILURE
+    try:
+        sockets = open_sockets(config)
+    except OSError as error:
+        logger.error(error)
+        return STARTUP_FAILURE
+    config.log_address(sockets)
+    launcher = Launcher(config.app, {**options, **_SUPERVISOR_OPTIONS}, sockets)
+    supervisor = Reloader(config, launcher) if config.reload else Supervisor(config, launcher)
+    try:
+        return supervisor.run()
+    finally:
+        config.close_sockets(sockets)

@@ -48,8 +48,13 @@ def test_version(site: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        ["--reload"],
-        ["--workers", "2"],
+        ["--workers", "0"],
+        ["--workers-max-rss", "0"],
+        ["--timeout-worker-healthcheck", "0"],
+        ["--timeout-worker-blocked", "-1"],
+        ["--timeout-drain", "-1"],
+        ["--reload-delay", "-1"],
+        ["--uds-permissions", "1777"],
         ["--http", "zttp"],
         ["--http2"],
         ["--ws", "websockets"],
@@ -80,10 +85,11 @@ def test_refused(site: pathlib.Path, options: list[str]) -> None:
     assert re.fullmatch(rf"Error: {options[0]} .+\n", done.stderr)
 
 
-def test_workers_of_the_environment_are_refused(site: pathlib.Path) -> None:
-    done = told(site, peers.HERE, "life_apps:plain", WEB_CONCURRENCY="3")
-    assert done.returncode == 2
-    assert "--workers" in done.stderr
+def test_wrong_environment(site: pathlib.Path) -> None:
+    for command in ([], ["run"]):
+        done = told(site, peers.HERE, *command, "life_apps:plain", WEB_CONCURRENCY="many")
+        assert done.returncode == 2
+        assert done.stderr == "Error: --workers of WEB_CONCURRENCY is no number: 'many'\n"
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,9 @@ def test_same_signature(site: pathlib.Path) -> None:
 import inspect, fasterapi, uvicorn
 ours, theirs = (inspect.signature(m.Config).parameters for m in (fasterapi, uvicorn))
 told = lambda ps: [(n, p.default) for n, p in ps.items() if n != "log_config"]
-assert told(ours) == told(theirs), (told(ours), told(theirs))
+more = [n for n, p in ours.items() if p.kind is p.KEYWORD_ONLY]
+assert told(ours)[:len(theirs) - 1] == told(theirs), (told(ours), told(theirs))
+assert len(ours) == len(theirs) + len(more)
 given = fasterapi.Config("x:y")
 for name in ours:
     getattr(given, name) if not name.startswith(("reload_", "env_")) else None
@@ -71,7 +73,7 @@ for name in ours:
         "root_path='/\\xe9'",
         "headers=[('x', 'a\\r\\nb: c')]",
         "headers=[('', 'a')]",
-        "workers=2",
+        "workers=0",
         "ssl_certfile='x'",
     ],
 )
