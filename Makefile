@@ -5,6 +5,7 @@
 
 SECONDS_EACH ?= 30
 PREFIX ?= /usr/local
+ROUNDS ?= 5
 
 help: ## this list
 	@echo 'FasterAPI: make TARGET'
@@ -52,11 +53,12 @@ bench-load: ## CPU per request beside the kernel's floor and nginx (needs wrk)
 	@ninja -C "$$(tools/configure release)" --quiet
 	@python3 bench/load/run.py $(LOAD)
 
-bench-python: ## the Python side beside uvicorn and granian: requests (needs wrk)
+bench-python: ## the Python side beside uvicorn and granian, half an hour; ROUNDS=1: a look
 	@tools/setup bench
 	@ninja -C "$$(tools/configure release)" --quiet
-	@python3 bench/python/run.py $(BENCH)
-	@python3 bench/python/websocket.py
+	@set -e; for part in run websocket transfer idle; do \
+		echo "== bench/python/$$part.py"; \
+		python3 bench/python/$$part.py --rounds $(ROUNDS); done
 
 format: ## clang-format all C files in place
 	@tools/setup test

@@ -118,14 +118,20 @@ class Server:
                     total += thread_seconds(f"/proc/{pid}/task/{task}")
         return total
 
-    def peak_mib(self) -> float:
+    def _memory_mib(self, field: str) -> float:
         total = 0
         for pid in self._tree():
             with contextlib.suppress(OSError):
                 status = pathlib.Path(f"/proc/{pid}/status").read_text()
-                peak = re.search(r"VmHWM:\s+(\d+)", status)
-                total += int(peak[1]) if peak else 0
+                found = re.search(rf"{field}:\s+(\d+)", status)
+                total += int(found[1]) if found else 0
         return total / 1024
+
+    def resident_mib(self) -> float:
+        return self._memory_mib("VmRSS")
+
+    def peak_mib(self) -> float:
+        return self._memory_mib("VmHWM")
 
 
 def thread_seconds(task: str) -> float:

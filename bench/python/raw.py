@@ -1,7 +1,5 @@
 """ASGI without a framework: what the server itself costs."""
 
-import os
-
 PIECE = b"x" * 1024
 LARGE_PIECE = b"y" * 65536
 JSON = (b"content-type", b"application/json")
@@ -52,14 +50,6 @@ async def download(scope, receive, send):
     await send({"type": "http.response.body", "body": LARGE_PIECE[:left]})
 
 
-async def path_sent(scope, receive, send):
-    """The file of BENCH_FILE, by its path."""
-    path = os.environ["BENCH_FILE"]
-    fields = [BYTES, (b"content-length", b"%d" % os.stat(path).st_size)]
-    await send({"type": "http.response.start", "status": 200, "headers": fields})
-    await send({"type": "http.response.pathsend", "path": path})
-
-
 async def not_found(scope, receive, send):
     await send({"type": "http.response.start", "status": 404, "headers": [TEXT]})
     await send({"type": "http.response.body", "body": b"no such path"})
@@ -86,7 +76,6 @@ PATHS = {
     "/count": count,
     "/stream": stream,
     "/download": download,
-    "/path": path_sent,
 }
 
 

@@ -1,6 +1,7 @@
 """The servers that are compared, as their users start them for speed: one process, uvloop,
 pinned to one core."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -17,13 +18,20 @@ OURS = "fasterapi"
 PEERS = ("uvicorn", "granian", "hypercorn")
 
 
-def command(name: str, app: str, *, log: bool = False, ws: str = "auto") -> list[str]:
+def command(
+    name: str, app: str, *, log: bool = False, ws: str = "auto", more: tuple[str, ...] = ()
+) -> list[str]:
     """What serves `app` on port {port}, with its default access log or without one."""
+    return [*_command(name, app, log, ws), *more]
+
+
+def _command(name: str, app: str, log: bool, ws: str) -> list[str]:
     python = [str(PYTHON), "-m"]
     if name in (OURS, "uvicorn"):
         parser = ["--http", "httptools"] if name == "uvicorn" else []
         quiet = [] if log else ["--no-access-log"]
-        return [*python, name, app, "--port", "{port}", "--loop", "uvloop", "--ws", ws] + parser + quiet
+        options = ["--port", "{port}", "--loop", "uvloop", "--ws", ws, *parser, *quiet]
+        return [*python, name, app, *options]
     if name == "granian":
         quiet = ["--access-log" if log else "--no-access-log"]
         fixed = ["--interface", "asgi", "--workers", "1", "--runtime-threads", "1"]
@@ -49,6 +57,15 @@ def floor(build: pathlib.Path) -> loadlib.Server:
     if not program.exists():
         raise loadlib.BenchError(f"{program} is not built; run `make build`")
     return loadlib.Server("floor", [str(program), "{port}"])
+
+
+@contextlib.contextmanager
+def running(name: str, app: str, **options):
+    server = start(name, app, **options)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def versions() -> dict[str, str]:
