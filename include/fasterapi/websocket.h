@@ -44,12 +44,15 @@ typedef struct fa_websocket_options {
     uint32_t max_fragments;      /* frames of a message; 1008; default 1024 */
     uint64_t inflate_ratio_from; /* bytes inflated from which the ratio counts; 1 MiB */
     uint32_t inflate_ratio;      /* inflated to received; 1009; default 100 */
-    uint32_t ping_interval_ms;   /* between our pings; 0: none; default 20000 */
-    uint32_t ping_timeout_ms;    /* for the pong, then 1011; 0: none; default 20000 */
+    uint32_t ping_interval_ms;   /* without a byte from the peer, until it is pinged; 0:
+                                    never; default 20000 */
+    uint32_t ping_timeout_ms;    /* then without one, until it is told 1011 and left; 0:
+                                    never; default 20000 */
     uint32_t close_timeout_ms;   /* for the peer's Close after ours; default 10000 */
     bool deflate;                /* agree to permessage-deflate; default true */
     uint8_t deflate_level;       /* of zlib, 1 to 9; default 4 */
-    uint8_t deflate_window_bits; /* 9 to 15; default 12 */
+    uint8_t deflate_window_bits; /* of both sides, the client's where it lets us choose;
+                                    9 to 15; default 12 */
     uint32_t min_deflate_bytes;  /* shorter messages go as they are; default 32 */
 } fa_websocket_options;
 
@@ -65,9 +68,9 @@ typedef struct fa_websocket_handler {
     /** The server is shutting down: say goodbye and fa_websocket_close(). NULL: it is
         closed with FA_WEBSOCKET_RESTART. */
     void (*on_shutdown)(fa_websocket *ws, void *user_data);
-    /** The last call, once. `code` and `reason` are of the Close that came, or
-        FA_WEBSOCKET_ABNORMAL when none did; when the peer broke a rule or a limit, what
-        it was told. May be NULL. */
+    /** The last call, once; `ws` is gone when it returns. `code` and `reason` are of the
+       Close that came, or FA_WEBSOCKET_ABNORMAL when none did; when the peer broke a rule
+       or a limit, what it was told. May be NULL. */
     void (*on_close)(fa_websocket *ws, uint16_t code, fa_slice reason, void *user_data);
 } fa_websocket_handler;
 
@@ -77,14 +80,17 @@ typedef struct fa_websocket_handler {
 FA_API bool fa_request_is_websocket(const fa_request *req);
 
 /** 0 if the request can be accepted, else the status to refuse it with (RFC 6455, 4.2.2):
-    426 for another version than 13 (fa_websocket_refuse() adds the field that says so),
-    400 for all else. */
+    426 for another version than 13 (fa_websocket_refuse() adds the fields that say so),
+    400 for all else the client did, more than 100 subprotocols included; 500 if the
+   system has no SHA-1. */
 FA_API int fa_websocket_judge(const fa_request *req);
 
-/** Answers what fa_websocket_judge() found; what a handler may return. */
+/** Answers what fa_websocket_judge() found, and closes the connection; what a handler may
+    return. */
 FA_API int fa_websocket_refuse(fa_request *req, int status);
 
-/** The subprotocols that the client offers, in its order (Sec-WebSocket-Protocol). */
+/** The subprotocols that the client offers, in its order (Sec-WebSocket-Protocol). Each
+    call goes through them from the first. */
 FA_API size_t fa_websocket_protocol_count(const fa_request *req);
 FA_API fa_slice fa_websocket_protocol_at(const fa_request *req, size_t i);
 
@@ -97,7 +103,8 @@ FA_API fa_slice fa_websocket_protocol_at(const fa_request *req, size_t i);
  * Returns 0; FA_ERR_STATE (no WebSocket was asked for, or it is answered);
  * FA_ERR_INVALID (options out of range, a request that fa_websocket_judge() refuses, a
  * field of the handshake among `fields`); FA_ERR_FIELD_NAME, FA_ERR_FIELD_VALUE;
- * FA_ERR_CLOSED; FA_ERR_NOMEM. On success `req` ends and `*out` is the WebSocket.
+ * FA_ERR_CLOSED; FA_ERR_NOMEM; FA_ERR_SYSTEM. On success `req` ends and `*out` is the
+ * WebSocket; no callback is called before this returns.
  * Ownership: `options`, `handler`, `protocol` and `fields` are copied, `user_data` is
  * borrowed until on_close.
  */
@@ -106,7 +113,8 @@ FA_API int fa_websocket_accept(fa_request *req, fa_slice protocol, const fa_fiel
                                const fa_websocket_handler *handler, void *user_data,
                                fa_websocket **out);
 
-/** Sends a message. Taken whole when the result is 0 or FA_ERR_FULL; the latter asks to
+/** Sends a message, as soon as the callback that it is called in returns, or at once
+    outside of one. Taken whole when the result is 0 or FA_ERR_FULL; the latter asks to
     wait for on_drain. FA_ERR_INVALID: a text that is not UTF-8. FA_ERR_CLOSED: a Close
     has been sent or has come. FA_ERR_NOMEM. */
 FA_API int fa_websocket_send(fa_websocket *ws, fa_websocket_kind kind, fa_slice data);
@@ -114,13 +122,16 @@ FA_API int fa_websocket_send(fa_websocket *ws, fa_websocket_kind kind, fa_slice 
 FA_API int fa_websocket_ping(fa_websocket *ws, fa_slice payload);
 /** Sends a Close; messages may come until the peer's. `code` is one that may be sent, or
     FA_WEBSOCKET_NO_STATUS; `reason` up to 123 bytes of UTF-8. FA_ERR_INVALID,
-    FA_ERR_CLOSED (sent before). on_close follows, not from within this call. */
+    FA_ERR_CLOSED (sent before). on_close follows, not from within this call: with the
+    peer's Close, or FA_WEBSOCKET_ABNORMAL when none comes in close_timeout_ms, as for one
+    that stays paused. */
 FA_API int fa_websocket_close(fa_websocket *ws, uint16_t code, fa_slice reason);
 /** Breaks the connection off. on_close follows, not from within this call. */
 FA_API void fa_websocket_abort(fa_websocket *ws);
 
 /** No messages until fa_websocket_resume(); the peer is made to wait (flow control),
-   pings and Close included. */
+    pings and Close included, and it need not answer pings meanwhile. While more than
+    fa_limits.max_pending_bytes of output wait, the server does so by itself. */
 FA_API void fa_websocket_pause(fa_websocket *ws);
 FA_API void fa_websocket_resume(fa_websocket *ws);
 

@@ -332,8 +332,6 @@ static void put_in_order(fa__conn *conn)
         fa__worker_resume_later(w, conn); /* no event will come for that */
     if (w->draining && conn->input == FA__INPUT_STREAM && !conn->told_shutdown)
         fa__worker_resume_later(w, conn); /* it began after all others were told */
-    if (conn->eof && !conn->broken)
-        on_eof(conn);
     if (conn->input == FA__INPUT_CLOSING && !conn->broken && !fa__conn_unsent(conn))
         finish(conn);
     if (!conn->broken && fa__loop_modify(w->loop, &conn->io, wanted(conn)) != 0)
@@ -346,6 +344,11 @@ bool fa__conn_settle(fa__conn *conn)
 {
     if (conn->in_feed || conn->in_call > 0)
         return true;
+    if (conn->eof) {
+        fa__conn_flush(conn);
+        if (!conn->broken)
+            on_eof(conn);
+    }
     put_in_order(conn);
     if (conn->broken) {
         fa__conn_del(conn, conn->finish_error != 0 ? conn->finish_error : FA_ERR_CLOSED);
@@ -359,7 +362,8 @@ static void take_up(fa__conn *conn)
 {
     if (!conn->broken && conn->req != NULL && conn->req->answer == FA__ANSWER_ENDED)
         fa__conn_request_done(conn, 0);
-    if (!conn->broken && conn->in.len > 0 && conn->input != FA__INPUT_WAIT)
+    if (!conn->broken && conn->in.len > 0 && conn->input != FA__INPUT_WAIT &&
+        (conn->input != FA__INPUT_STREAM || conn->upgrade->wants_input(conn)))
         fa__worker_resume_later(conn->worker, conn);
 }
 
@@ -377,7 +381,7 @@ void fa__conn_after_alive(fa__conn *conn)
         return;
     take_up(conn);
     put_in_order(conn);
-    if (conn->broken)
+    if (conn->broken || conn->eof)
         fa__worker_resume_later(conn->worker, conn);
 }
 

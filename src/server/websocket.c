@@ -207,7 +207,7 @@ static void on_fail(void *ctx, uint16_t code, const char *why)
     tell_end(ws, code, fa_slice_of(why));
 }
 
-static const fa__ws_events events = {
+const fa__ws_events fa__websocket_events = {
     .message = on_message, .ping = on_ping, .close = on_close, .fail = on_fail};
 
 static size_t feed(fa__conn *conn, char *p, size_t n)
@@ -364,7 +364,7 @@ static void closed(fa__conn *conn, int error)
     fa__websocket_del(ws);
 }
 
-static const fa__upgrade upgrade = {
+const fa__upgrade fa__websocket_upgrade = {
     .feed = feed,
     .wants_input = wants_input,
     .waits_for_room = waits_for_room,
@@ -375,57 +375,3 @@ static const fa__upgrade upgrade = {
     .on_deadline = on_deadline,
     .closed = closed,
 };
-
-/* ---- life ---- */
-
-int fa__websocket_new(fa_websocket **out, fa__conn *conn, const fa_websocket_options *o,
-                      const fa__ws_deflate *deflate, const fa_websocket_handler *handler,
-                      void *user_data)
-{
-    const fa_allocator *alloc = &conn->worker->shared->alloc;
-    fa__ws_options options = FA__WS_OPTIONS_DEFAULT;
-    fa_websocket *ws = fa__calloc(alloc, 1, sizeof(*ws));
-    int rv;
-
-    if (ws == NULL)
-        return FA_ERR_NOMEM;
-    options.limits = (fa__ws_limits){o->max_message_bytes, o->inflate_ratio_from,
-                                     o->inflate_ratio, o->max_fragments};
-    options.writer.min_deflate_bytes = o->min_deflate_bytes;
-    options.writer.deflate_level = o->deflate_level;
-    options.writer.deflate_window_bits = o->deflate_window_bits;
-    options.deflate = *deflate;
-    ws->conn = conn;
-    ws->handler = *handler;
-    ws->user_data = user_data;
-    ws->ping_interval_ms = o->ping_interval_ms;
-    ws->ping_timeout_ms = o->ping_timeout_ms;
-    ws->close_timeout_ms = o->close_timeout_ms;
-    rv = fa__ws_init(&ws->protocol, &options, &events, ws, &conn->worker->control, alloc);
-    if (rv != 0) {
-        fa__release(alloc, ws);
-        return rv;
-    }
-    *out = ws;
-    return 0;
-}
-
-void fa__websocket_del(fa_websocket *ws)
-{
-    const fa_allocator *alloc = &ws->conn->worker->shared->alloc;
-
-    fa__ws_free(&ws->protocol);
-    fa__release(alloc, ws);
-}
-
-void fa__websocket_start(fa_websocket *ws)
-{
-    fa__conn *conn = ws->conn;
-
-    ws->heard = now_of(ws);
-    fa__count(&conn->worker->counters.websockets, 1);
-    fa__count(&conn->worker->counters.websockets_open, 1);
-    conn->upgrade = &upgrade;
-    conn->websocket = ws;
-    conn->input = FA__INPUT_STREAM;
-}

@@ -1,5 +1,5 @@
 /* WebSockets on connections: the protocol of websocket/ws.h between a connection's
-   bytes and the application's callbacks. */
+   bytes and the application's callbacks. They begin in websocket_open.c. */
 #ifndef FA_SERVER_WEBSOCKET_H
 #define FA_SERVER_WEBSOCKET_H
 
@@ -24,15 +24,10 @@ struct fa_websocket {
     bool ended;     /* on_close has been called */
 };
 
-/* Makes a WebSocket of the connection, whose 101 is written. Returns 0, FA_ERR_NOMEM or
-   FA_ERR_INVALID (options); then nothing has changed. `deflate` is what was agreed. */
-int fa__websocket_new(fa_websocket **out, fa__conn *conn,
-                      const fa_websocket_options *options, const fa__ws_deflate *deflate,
-                      const fa_websocket_handler *handler, void *user_data);
-/* Before anything was told to the application. */
-void fa__websocket_del(fa_websocket *ws);
+/* What the protocol and the connection call. */
+extern const fa__ws_events fa__websocket_events;
+extern const fa__upgrade fa__websocket_upgrade;
 
-/* From here on what comes is its. */
-void fa__websocket_start(fa_websocket *ws);
+void fa__websocket_del(fa_websocket *ws);
 
 #endif

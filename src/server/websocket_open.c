@@ -185,6 +185,62 @@ static int write_101(fa__conn *conn, const fa__ws_answer *answer, fa_slice proto
     return 0;
 }
 
+/* Of the connection whose 101 is to be written. Returns 0, FA_ERR_NOMEM or FA_ERR_INVALID
+ * (options). */
+static int make(fa_websocket **out, fa__conn *conn, const fa_websocket_options *o,
+                const fa__ws_deflate *deflate, const fa_websocket_handler *handler,
+                void *user_data)
+{
+    const fa_allocator *alloc = &conn->worker->shared->alloc;
+    fa__ws_options options = FA__WS_OPTIONS_DEFAULT;
+    fa_websocket *ws = fa__calloc(alloc, 1, sizeof(*ws));
+    int rv;
+
+    if (ws == NULL)
+        return FA_ERR_NOMEM;
+    options.limits = (fa__ws_limits){o->max_message_bytes, o->inflate_ratio_from,
+                                     o->inflate_ratio, o->max_fragments};
+    options.writer.min_deflate_bytes = o->min_deflate_bytes;
+    options.writer.deflate_level = o->deflate_level;
+    options.writer.deflate_window_bits = o->deflate_window_bits;
+    options.deflate = *deflate;
+    ws->conn = conn;
+    ws->handler = *handler;
+    ws->user_data = user_data;
+    ws->ping_interval_ms = o->ping_interval_ms;
+    ws->ping_timeout_ms = o->ping_timeout_ms;
+    ws->close_timeout_ms = o->close_timeout_ms;
+    rv = fa__ws_init(&ws->protocol, &options, &fa__websocket_events, ws,
+                     &conn->worker->control, alloc);
+    if (rv != 0) {
+        fa__release(alloc, ws);
+        return rv;
+    }
+    *out = ws;
+    return 0;
+}
+
+void fa__websocket_del(fa_websocket *ws)
+{
+    const fa_allocator *alloc = &ws->conn->worker->shared->alloc;
+
+    fa__ws_free(&ws->protocol);
+    fa__release(alloc, ws);
+}
+
+/* From here on what comes is its. */
+static void start(fa_websocket *ws)
+{
+    fa__conn *conn = ws->conn;
+
+    ws->heard = fa__loop_now(conn->worker->loop);
+    fa__count(&conn->worker->counters.websockets, 1);
+    fa__count(&conn->worker->counters.websockets_open, 1);
+    conn->upgrade = &fa__websocket_upgrade;
+    conn->websocket = ws;
+    conn->input = FA__INPUT_STREAM;
+}
+
 int fa_websocket_accept(fa_request *req, fa_slice protocol, const fa_field *fields,
                         size_t count, const fa_websocket_options *options,
                         const fa_websocket_handler *handler, void *user_data,
@@ -202,8 +258,11 @@ int fa_websocket_accept(fa_request *req, fa_slice protocol, const fa_field *fiel
     fa_websocket_options_init(&defaults);
     if (options == NULL)
         options = &defaults;
-    if (!options_valid(options) || judge(&answer, req, options) != 0)
+    if (!options_valid(options))
         return FA_ERR_INVALID;
+    rv = judge(&answer, req, options);
+    if (rv != 0)
+        return rv == 500 ? FA_ERR_SYSTEM : FA_ERR_INVALID;
     if (!fa__field_value_valid(protocol))
         return FA_ERR_FIELD_VALUE;
     rv = judge_fields(&bytes, fields, count);
@@ -211,7 +270,7 @@ int fa_websocket_accept(fa_request *req, fa_slice protocol, const fa_field *fiel
         return rv;
     if (conn->broken)
         return FA_ERR_CLOSED;
-    rv = fa__websocket_new(&ws, conn, options, &answer.deflate, handler, user_data);
+    rv = make(&ws, conn, options, &answer.deflate, handler, user_data);
     if (rv != 0)
         return rv;
     fa__conn_touch(conn);
@@ -222,7 +281,7 @@ int fa_websocket_accept(fa_request *req, fa_slice protocol, const fa_field *fiel
         fa__conn_after_alive(conn);
         return rv;
     }
-    fa__websocket_start(ws);
+    start(ws);
     req->status = 101;
     req->answer = FA__ANSWER_ENDED;
     *out = ws;
