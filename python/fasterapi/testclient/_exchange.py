@@ -24,22 +24,33 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-class Exchange:
-    """Made and closed in the loop; attributes are read by the thread of the test."""
+def runs_asyncio(portal: Any) -> bool:
+    """The engine is a guest of asyncio's loop only; what cannot go there is counted."""
+    if portal.call(_in_asyncio):
+        return True
+    counters.count_elsewhere("backend trio")
+    return False
 
-    def __init__(self, app: Any, scope: dict[str, Any], *, paced: bool) -> None:
+
+async def _in_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+class Exchange:
+    """Opened and closed in the loop; attributes are read by the thread of the test."""
+
+    def __init__(self, app: Any, scope: dict[str, Any]) -> None:
         self.app = app
         self.given = scope  # what the scope says in place of the socket
         self.socket: socket.socket  # the test's end
         self.entered = False  # the application was called
-        self.started = False  # an answer of its own has begun
         self.finished: Future[None] = Future()  # the application has returned or raised
         self.error: BaseException | None = None
-        self.debug_info: dict[str, Any] | None = None
-        self.header_names: set[bytes] = set()  # those of the application's answer
-        self.bytes_sent = 0  # of the body
         self.reports: list[str] = []  # of the engine, about the application
-        self._pace = Pace() if paced else None
         self._closed = False
         self._loop: asyncio.AbstractEventLoop
         self._worker: _core.Worker
@@ -77,6 +88,56 @@ class Exchange:
         else:
             await self.close()
 
+    # ---- between the engine and the application ----
+
+    def _report(self, message: str, error: BaseException | None) -> None:
+        if error is None:
+            self.reports.append(message)
+
+    async def _run(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        self.entered = True
+        counters.count("asgi")
+        self.fit_scope(scope)
+        try:
+            with self._scope:
+                await self.app(scope, self.watch_receive(receive), self.watch_send(send))
+        except BaseException as error:
+            self.error = error
+            raise
+        finally:
+            self.finished.set_result(None)
+
+    def fit_scope(self, scope: dict[str, Any]) -> None:
+        extensions = {**scope.get("extensions", {}), **self.given["extensions"]}
+        scope |= {**self.given, "extensions": extensions}
+
+    def watch_receive(self, receive: Receive) -> Receive:
+        return receive
+
+    def watch_send(self, send: Send) -> Send:
+        return send
+
+
+class HttpExchange(Exchange):
+    """One request. `paced`: each piece of the answer waits until the test asks for it."""
+
+    def __init__(self, app: Any, scope: dict[str, Any], *, paced: bool) -> None:
+        super().__init__(app, scope)
+        self.started = False  # an answer of its own has begun
+        self.debug_info: dict[str, Any] | None = None
+        self.header_names: set[bytes] = set()  # those of the application's answer
+        self.bytes_sent = 0  # of the body
+        self.body_ended = False
+        self.trailers: list[tuple[bytes, bytes]] | None = None  # if it has announced some
+        self.trailers_ended = False
+        self._engine_sends_trailers = False
+        self._pace = Pace() if paced else None
+
+    def is_complete(self, received: int) -> bool:
+        """Whether a test that has got so much of the body has got everything."""
+        ended = self.body_ended if self.trailers is None else self.trailers_ended
+        return ended and received == self.bytes_sent
+
     def want_more(self) -> None:
         """The test waits for the next piece of the answer. From any thread."""
         if self._pace is not None:
@@ -87,57 +148,64 @@ class Exchange:
         if self._pace is not None:
             self._loop.call_soon_threadsafe(self._pace.end)
 
-    # ---- between the engine and the application ----
+    def fit_scope(self, scope: dict[str, Any]) -> None:
+        self._engine_sends_trailers = "http.response.trailers" in scope.get("extensions", {})
+        super().fit_scope(scope)
 
-    def _report(self, message: str, error: BaseException | None) -> None:
-        if error is None:
-            self.reports.append(message)
+    def watch_send(self, engine_send: Send) -> Send:
+        steps = {
+            "http.response.start": self._send_start,
+            "http.response.body": self._send_body,
+            "http.response.trailers": self._send_trailers,
+            "http.response.debug": self._take_debug,
+        }
 
-    async def _run(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        self.entered = True
-        counters.count("asgi")
-        extensions = {**scope.get("extensions", {}), **self.given["extensions"]}
-        scope |= {**self.given, "extensions": extensions}
-        try:
-            with self._scope:
-                await self.app(scope, receive, self._watched(send))
-        except BaseException as error:
-            self.error = error
-            raise
-        finally:
-            self.finished.set_result(None)
-
-    def _watched(self, engine_send: Send) -> Send:
         async def send(message: Message) -> None:
-            kind = message["type"]
-            if kind == "http.response.debug":
-                self.debug_info = message["info"]
-            elif kind == "http.response.start":
-                await self._send_start(engine_send, message)
-            elif kind == "http.response.body":
-                await self._send_body(engine_send, message)
-            else:
+            step = steps.get(message["type"])
+            if step is None:
                 await engine_send(message)
+            else:
+                await step(engine_send, message)
 
         return send
 
+    # What the test will see of a message is noted before the engine gets it: the bytes
+    # may be in the hands of the test before send() returns.
+
     async def _send_start(self, engine_send: Send, message: Message) -> None:
-        # Told first: the answer may be in the hands of the test before send() returns.
-        before = self.started, self.header_names
+        before = self.started, self.header_names, self.trailers
         self.started = True
         self.header_names |= {bytes(name).lower() for name, _ in message.get("headers", ())}
+        self.trailers = [] if message.get("trailers") else None
         try:
             await engine_send(message)
         except BaseException:
-            self.started, self.header_names = before
+            self.started, self.header_names, self.trailers = before
             raise
 
     async def _send_body(self, engine_send: Send, message: Message) -> None:
+        announced = self.trailers is not None
+        assert not (announced and self.body_ended), f"{message['type']} after body completed"
         body = message.get("body", b"")
         if self._pace is not None:
             await self._pace.wait(takes=len(body) > 0)
+        self.body_ended = not message.get("more_body", False)
         self.bytes_sent += len(body)
         await engine_send(message)
+
+    async def _send_trailers(self, engine_send: Send, message: Message) -> None:
+        """The test always gets them; the engine, if it would send them to this client."""
+        kind = message["type"]
+        assert self.trailers is not None, f"{kind} without declaring trailers"
+        assert self.body_ended, f"{kind} before body completed"
+        assert not self.trailers_ended, f"{kind} after response completed"
+        self.trailers.extend(message.get("headers", ()))
+        self.trailers_ended = not message.get("more_trailers", False)
+        if self._engine_sends_trailers:
+            await engine_send(message)
+
+    async def _take_debug(self, _engine_send: Send, message: Message) -> None:
+        self.debug_info = message["info"]
 
 
 class Pace:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Iterator
 from typing import Any
@@ -11,18 +10,14 @@ import h11
 from starlette import testclient as stock
 
 from fasterapi.testclient import _wire
-from fasterapi.testclient._counters import counters
-from fasterapi.testclient._exchange import Exchange
+from fasterapi.testclient._exchange import HttpExchange, runs_asyncio
+from fasterapi.testclient._websocket import EngineSession
 
 httpx = stock.httpx
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # Set on requests whose whole answer is read at once: nobody need wait for the reader.
 READ_AT_ONCE = "fasterapi.read_at_once"
-# What frames an answer on the wire, or tells of the server: no matter of the application,
-# unless it has set it.
-OF_THE_WIRE = {b"connection", b"content-length", b"date", b"server", b"transfer-encoding"}
-
 StockTransport = stock._TestClientTransport
 
 
@@ -42,25 +37,30 @@ class EngineTransport(StockTransport):
 
     def handle_request(self, request: Any) -> Any:
         if request.url.scheme in ("ws", "wss"):
-            return super().handle_request(request)
+            return self._upgrade(request)
         with contextlib.ExitStack() as stack:
             portal = stack.enter_context(self.portal_factory())
-            if not portal.call(_runs_asyncio):
-                counters.count_elsewhere("backend trio")
+            if not runs_asyncio(portal):
                 return super().handle_request(request)
             return self._through_engine(request, portal, stack)
 
+    def _upgrade(self, request: Any) -> Any:
+        try:
+            return super().handle_request(request)
+        except stock._Upgrade as upgrade:
+            session = EngineSession(upgrade.session, request.url.raw_path, headers_of(request))
+            raise stock._Upgrade(session) from None
+
     def _through_engine(self, request: Any, portal: Any, stack: contextlib.ExitStack) -> Any:
-        method, headers = request.method.encode(), _headers_of(request)
+        method, headers = request.method.encode(), headers_of(request)
         with _errors_of_httpx(request):
             head = _wire.head_of(method, request.url.raw_path, headers)
             body = _wire.framed(headers, _pieces_of(request))
         paced = READ_AT_ONCE not in request.extensions
-        exchange = Exchange(self.app, self._scope_of(request), paced=paced)
+        exchange = HttpExchange(self.app, self._scope_of(request), paced=paced)
         portal.call(exchange.open)
-        answer = Answer(self, portal, exchange)
+        answer = Answer(self, portal, exchange, _wire.Wire(exchange.socket, method, head + body))
         stack.push(answer.close)
-        answer.wire = _wire.Wire(exchange.socket, method, head + body)
         with _errors_of_httpx(request):
             response = answer.wire.response()
         if exchange.entered and not exchange.started:
@@ -69,7 +69,7 @@ class EngineTransport(StockTransport):
         self._open_requests.add(answer.abort)
         return _response_of(request, response, exchange, AnswerStream(answer, request))
 
-    def _no_answer(self, request: Any, exchange: Exchange, stack: contextlib.ExitStack) -> Any:
+    def _no_answer(self, request: Any, exchange: HttpExchange, stack: contextlib.ExitStack) -> Any:
         stack.close()  # raises what the application has raised
         if self.raise_server_exceptions:
             raise AssertionError("TestClient did not receive any response.")
@@ -84,20 +84,22 @@ class EngineTransport(StockTransport):
             "root_path": self.root_path,
             "client": self.client,
             "server": [url.raw_host.decode("ascii"), port],
-            "extensions": {"http.response.debug": {}},
             "state": self.app_state.copy(),
+            "extensions": {"http.response.debug": {}, "http.response.trailers": {}},
         }
 
 
 class Answer:
     """An answer that is being read, and what has to be closed behind it."""
 
-    def __init__(self, transport: EngineTransport, portal: Any, exchange: Exchange) -> None:
+    def __init__(
+        self, transport: EngineTransport, portal: Any, exchange: HttpExchange, wire: _wire.Wire
+    ) -> None:
         self.transport = transport
         self.portal = portal
         self.exchange = exchange
-        self.wire: _wire.Wire
-        self.complete = False  # read to its end
+        self.wire = wire
+        self.at_end = False  # nothing is left to read
         self.exit_stack: contextlib.ExitStack
 
     def pieces(self, request: Any) -> Iterator[bytes]:
@@ -105,7 +107,7 @@ class Answer:
             while (piece := self._next_piece()) is not None:
                 if piece:
                     yield piece
-        self.complete = True
+        self.at_end = True
         self.exchange.want_all()
         if self.exchange.entered:
             self.exchange.finished.result()
@@ -113,7 +115,7 @@ class Answer:
 
     def _next_piece(self) -> bytes | None:
         try:
-            piece = self.wire.data_at_hand()
+            piece = self.wire.piece()
             if piece == b"":
                 if self.wire.received == self.exchange.bytes_sent:
                     self.exchange.want_more()
@@ -129,7 +131,7 @@ class Answer:
         """Ends the connection. The application is cancelled if the test has not seen the
         whole answer, and waited for; then what it raised is raised."""
         exchange = self.exchange
-        if not self.complete:
+        if not self.at_end and not exchange.is_complete(self.wire.received):
             self.portal.call(exchange.break_off)
         exchange.want_all()
         if exchange.entered:
@@ -157,15 +159,7 @@ class AnswerStream(httpx.SyncByteStream):
         self._answer.exit_stack.close()
 
 
-async def _runs_asyncio() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _headers_of(request: Any) -> list[tuple[bytes, bytes]]:
+def headers_of(request: Any) -> list[tuple[bytes, bytes]]:
     """As Starlette's client puts them into the scope."""
     headers = [] if "host" in request.headers else [(b"host", request.url.netloc)]
     return headers + [(k.encode(), v.encode()) for k, v in request.headers.multi_items()]
@@ -190,10 +184,13 @@ def _errors_of_httpx(request: Any) -> Iterator[None]:
         raise httpx.RemoteProtocolError(str(error), request=request) from error
 
 
-def _response_of(request: Any, head: h11.Response, exchange: Exchange, stream: Any) -> Any:
-    hidden = OF_THE_WIRE - exchange.header_names if exchange.entered else set()
-    headers = [(k, v) for k, v in head.headers.raw_items() if k.lower() not in hidden]
+def _response_of(request: Any, head: h11.Response, exchange: HttpExchange, stream: Any) -> Any:
+    headers = head.headers.raw_items()
+    if exchange.entered:
+        headers = _wire.without_framing(headers, exchange.header_names)
     response = httpx.Response(head.status_code, headers=headers, stream=stream, request=request)
+    if exchange.trailers is not None:
+        response.extensions["http.response.trailers"] = exchange.trailers
     debug = exchange.debug_info
     if debug is not None:
         response.extensions["http.response.debug"] = debug

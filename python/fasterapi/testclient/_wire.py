@@ -16,11 +16,18 @@ import h11
 LINE_END = re.compile(rb"[\r\n\0]")
 
 
+# What frames an answer on the wire, or tells of the server: no matter of the application,
+# unless it has set it.
+FRAMING = {b"connection", b"content-length", b"date", b"server", b"transfer-encoding"}
+
+Headers = list[tuple[bytes, bytes]]
+
+
 class UnsendableRequest(ValueError):
     """What cannot be said in HTTP/1.1."""
 
 
-def head_of(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
+def head_of(method: bytes, target: bytes, headers: Headers) -> bytes:
     lines = [b"%s %s HTTP/1.1" % (method, target)]
     lines += [b"%s: %s" % header for header in headers]
     for line in lines:
@@ -29,7 +36,7 @@ def head_of(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) ->
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def framed(headers: list[tuple[bytes, bytes]], pieces: list[bytes]) -> bytes:
+def framed(headers: Headers, pieces: list[bytes]) -> bytes:
     """The body as the headers announce it."""
     fields = {name.lower(): value for name, value in headers}
     if b"chunked" in fields.get(b"transfer-encoding", b"").lower():
@@ -44,33 +51,80 @@ def framed(headers: list[tuple[bytes, bytes]], pieces: list[bytes]) -> bytes:
     return body
 
 
+def without_framing(headers: Headers, set_by_application: set[bytes]) -> Headers:
+    hidden = FRAMING - set_by_application
+    return [(name, value) for name, value in headers if name.lower() not in hidden]
+
+
+class Duplex:
+    """A socket that is read while it is written to: both sides may be sending more than
+    the other has taken yet."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self.outgoing = bytearray()
+        self._socket = end
+        self._poll = select.poll()
+
+    def step(self) -> bytes | None:
+        """Waits until something could be sent or received; what was received, b"" at the
+        end of the connection."""
+        writable = select.POLLOUT if self.outgoing else 0
+        self._poll.register(self._socket, select.POLLIN | writable)
+        ready = self._poll.poll()[0][1]
+        if ready & select.POLLOUT:
+            self._send()
+        if not ready & ~select.POLLOUT:
+            return None
+        try:
+            return self._socket.recv(65536)
+        except ConnectionError:
+            return b""
+
+    def receive(self) -> bytes:
+        while (data := self.step()) is None:
+            pass
+        return data
+
+    def _send(self) -> None:
+        try:
+            del self.outgoing[: self._socket.send(self.outgoing)]
+        except BlockingIOError:
+            pass
+        except ConnectionError:  # it wants no more of it; an answer may be there all the same
+            self.outgoing.clear()
+
+
 class Wire:
     """A connection on which one request is made."""
 
-    def __init__(self, end: socket.socket, method: bytes, request: bytes) -> None:
-        end.setblocking(False)
-        self.socket = end
+    def __init__(
+        self, end: socket.socket, method: bytes, request: bytes, *, upgrade: bool = False
+    ) -> None:
+        self.duplex = Duplex(end)
+        self.duplex.outgoing += request
         self.received = 0  # bytes of the body
-        self._outgoing = memoryview(request)
         # What h11 has to know of the request to understand the answer.
+        fields = [(b"host", b"x")]
+        if upgrade:
+            fields += [(b"connection", b"upgrade"), (b"upgrade", b"websocket")]
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 24)
-        self._parser.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"x")]))
+        self._parser.send(h11.Request(method=method, target=b"/", headers=fields))
         self._parser.send(h11.EndOfMessage())
-        self._poll = select.poll()
 
-    def response(self) -> h11.Response:
-        """The head of the final answer."""
+    def response(self) -> h11.Response | h11.InformationalResponse:
+        """The head of the final answer, which is of status 101 after an upgrade."""
         while True:
             event = self._parser.next_event()
             if event is h11.NEED_DATA:
                 self.move()
-            elif isinstance(event, h11.Response):
+            elif isinstance(event, h11.Response) or getattr(event, "status_code", 0) == 101:
                 return event
             elif not isinstance(event, h11.InformationalResponse):
                 raise h11.RemoteProtocolError("the connection ended before the answer")
 
-    def data_at_hand(self) -> bytes | None:
-        """The next piece of the body, b"" when more must come first, None at its end."""
+    def piece(self) -> bytes | None:
+        """What is there of the body, b"" when more must come first, None at its end."""
         event = self._parser.next_event()
         if event is h11.NEED_DATA:
             return b""
@@ -79,26 +133,18 @@ class Wire:
             return bytes(event.data)
         return None
 
-    def move(self) -> None:
-        """Sends what can be sent, until something was received: both sides may be sending
-        more than the other has taken yet."""
-        while True:
-            sending = select.POLLOUT if self._outgoing else 0
-            self._poll.register(self.socket, select.POLLIN | sending)
-            ready = self._poll.poll()[0][1]
-            if ready & select.POLLOUT:
-                self._send()
-            if ready & ~select.POLLOUT:
-                break
-        try:
-            self._parser.receive_data(self.socket.recv(65536))
-        except ConnectionError:
-            self._parser.receive_data(b"")
+    def body(self) -> bytes:
+        """The rest of it."""
+        pieces = []
+        while (piece := self.piece()) is not None:
+            pieces.append(piece)
+            if not piece:
+                self.move()
+        return b"".join(pieces)
 
-    def _send(self) -> None:
-        try:
-            self._outgoing = self._outgoing[self.socket.send(self._outgoing) :]
-        except BlockingIOError:
-            pass
-        except ConnectionError:  # it wants no more of it; an answer may be there all the same
-            self._outgoing = memoryview(b"")
+    def behind_head(self) -> bytes:
+        """What came with the answer to an upgrade, of what follows it."""
+        return self._parser.trailing_data[0]
+
+    def move(self) -> None:
+        self._parser.receive_data(self.duplex.receive())
