@@ -86,7 +86,7 @@ static bool waits_for_socket(const fa__conn *conn)
 
 static fa__msec write_deadline(const fa__conn *conn)
 {
-    if (conn->out.len == conn->out_at)
+    if (!waits_for_socket(conn))
         return FA__NEVER;
     /* The minimum rate is that of answers: a peer may take its time between messages. */
     if (conn->input == FA__INPUT_STREAM)
