@@ -105,7 +105,8 @@ def second_opinion(servers: Pair, cases: list[wire.Case]) -> list[wire.Outcome]:
 
 def brief(name: str, outcome: wire.Outcome) -> str:
     answers = [
-        f"{a.interim or ''}{a.status} {a.reason} {a.fields} {a.body[:120]!r} ({len(a.body)}{'' if a.whole else ', cut'})"
+        f"{a.interim or ''}{a.status} {a.reason} {a.fields} {a.body[:120]!r}"
+        f" ({len(a.body)}{'' if a.whole else ', cut'})"
         for a in outcome.answers
     ]
     end = "hung" if outcome.hung else "kept" if outcome.kept else "closed"

@@ -272,13 +272,16 @@ def body_of_bodiless(case: Case, theirs: Outcome, ours: Outcome) -> bool:
     return fired
 
 
-ENDS_WRONG = {b"/raises-after-end", b"/returns-value", b"/ends-twice", b"/respond", b"/fails"}
+ENDS_WRONG = {b"/raises-after-end", b"/returns-value", b"/ends-twice", b"/respond"}
 
 
 @rule("the application fails after a whole answer")
 def stays_after_failure(case: Case, theirs: Outcome, ours: Outcome) -> bool:
     path = case.sent.split()[1].split(b"?")[0]
-    if path not in ENDS_WRONG or not ours.kept or theirs.kept or theirs.hung:
+    fails = path in ENDS_WRONG or path.endswith(b"fails")
+    if not fails and not (theirs.answers and theirs.answers[-1].status == 500):
+        return False
+    if not ours.kept or theirs.kept or theirs.hung:
         return False
     if len(theirs.answers) != len(ours.answers) or not theirs.answers[-1].whole:
         return False
@@ -296,8 +299,11 @@ def no_status(case: Case, theirs: Outcome, ours: Outcome) -> bool:
     return True
 
 
-@rule("field names that are no token", f"{FAILED}(RuntimeError: Invalid HTTP header name\\.|ValueError: raise)\n"
-      "|ERROR:    ASGI callable returned without completing response\\.\n")  # fmt: skip
+@rule(
+    "field names that are no token",
+    f"{FAILED}(RuntimeError: Invalid HTTP header name\\.|ValueError: raise)\n"
+    "|ERROR:    ASGI callable returned without completing response\\.\n",
+)
 def no_token(case: Case, theirs: Outcome, ours: Outcome) -> bool:
     if not any(re.search(r"[^\x00-\x7f]", n) for a in theirs.answers for n, _ in a.fields):
         return False

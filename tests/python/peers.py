@@ -56,7 +56,8 @@ def command(kind: str) -> list[str]:
 
 def environment(site: pathlib.Path, **more: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("FASTERAPI_", "UVICORN_"))}
-    return {**kept, "PYTHONPATH": f"{site}:{HERE}", **more}
+    # Frameworks print sets: in the same order under both servers.
+    return {**kept, "PYTHONPATH": f"{site}:{HERE}", "PYTHONHASHSEED": "0", **more}
 
 
 @contextlib.contextmanager
