@@ -31,6 +31,7 @@ void add_files(fa_app *app);
 void add_gateway(fa_app *app);
 void add_later(fa_app *app);
 void add_mounts(fa_app *app);
+void add_websockets(fa_app *app);
 
 /* After the application: those mounted in it. */
 void del_mounts(void);

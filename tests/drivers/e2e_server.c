@@ -97,6 +97,10 @@ static int counters(fa_request *req, void *user_data)
         {"timeouts", c.timeouts},
         {"bytes_in", c.bytes_in},
         {"bytes_out", c.bytes_out},
+        {"websockets", c.websockets},
+        {"websockets_open", c.websockets_open},
+        {"messages_in", c.messages_in},
+        {"messages_out", c.messages_out},
     };
     fa_json_writer_options options = {.arena = fa_request_arena(req)};
     fa_json_writer w;
@@ -183,6 +187,7 @@ static fa_app *build(bool only_catch_all)
     add_gateway(app);
     add_later(app);
     add_mounts(app);
+    add_websockets(app);
     return app;
 }
 
