@@ -458,4 +458,5 @@ def app(scope, receive, send):
     if scope["type"] == "lifespan":
         return lifespan(scope, receive, send)
     path = scope["path"].removeprefix(scope["root_path"])
-    return PATHS.get("/" + path.split("/")[1] if path else "", told)(scope, receive, send)
+    first = path.split("/")[1] if path.startswith("/") else ""  # not so in asterisk-form
+    return PATHS.get("/" + first, told)(scope, receive, send)
