@@ -1,6 +1,6 @@
 # The front door. `make` lists what there is; each target does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup build challenge test test-fast asan tsan fuzz bench bench-load bench-python \
+.PHONY: help setup build challenge test test-fast test-pythons asan tsan fuzz bench bench-load bench-python \
 	format lint install clean
 
 SECONDS_EACH ?= 30
@@ -31,6 +31,10 @@ test: ## everything CI runs: all tests on all builds, fuzz smoke, lints (5 to 15
 
 test-fast: ## unit tests (gcc) and the Python suites on that build
 	@tools/test fast
+
+test-pythons: ## a wheel for each Python from 3.11 to 3.13 that is here, and the tests on it
+	@tools/setup test
+	@tools/test_pythons
 
 asan: ## unit tests and Python suites under the address and UB sanitizers
 	@tools/test asan python
@@ -75,4 +79,4 @@ install: build ## install under PREFIX (default /usr/local); DESTDIR is respecte
 
 clean: ## remove the build directories and the Python environments
 	rm -rf build-release build-dev build-clang build-asan build-tsan build-fuzz build-python-* \
-		build-package-* .venv .venv-python .venv-challenge .venv-bench
+		build-package-* build-wheel-* .venv .venv-python .venv-python-* .venv-challenge .venv-bench

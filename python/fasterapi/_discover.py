@@ -6,7 +6,6 @@ import importlib
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,8 @@ def settings(tool: str) -> dict[str, Any]:
     path = Path("pyproject.toml")
     if not path.is_file():
         return {}
+    import tomllib  # most servers start where there is no such file
+
     try:
         loaded = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,5 +1,6 @@
 """The extension is built for the interpreter that runs the tests, in a directory of its own."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -24,7 +25,10 @@ def run(*command: object) -> None:
 
 @pytest.fixture(scope="session")
 def python_build() -> pathlib.Path:
-    """The Meson build directory; the package is installed in its `site`."""
+    """The Meson build directory; the package is installed in its `site`. One that is made
+    already is named by FA_PYTHON_BUILD."""
+    if ready := os.environ.get("FA_PYTHON_BUILD"):
+        return ROOT / ready
     site = BUILD / "site"
     if not (BUILD / "build.ninja").exists():
         run(
