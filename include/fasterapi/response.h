@@ -56,17 +56,23 @@ FA_API int fa_respond_error(fa_request *req, int status, fa_slice detail);
     are then forgotten: 103 Early Hints (RFC 8297). Ignored for HTTP/1.0. */
 FA_API int fa_response_interim(fa_request *req, int status);
 
-/* ---- piece by piece ---- */
-
-/** Starts an answer whose body follows. `length` is its exact size in bytes, or -1 if
-    unknown: chunked for HTTP/1.1, until close for HTTP/1.0 (RFC 9112, 6.3). */
-FA_API int fa_response_start(fa_request *req, int status, int64_t length);
-
 /** A header field; both borrowed. */
 typedef struct fa_field {
     fa_slice name;
     fa_slice value;
 } fa_field;
+
+/** The same with these fields, and those added so far stay for the answer; in lower case.
+    FA_ERR_FIELD_NAME, FA_ERR_FIELD_VALUE, FA_ERR_INVALID as of fa_response_header().
+    Ownership: `fields` is free to go when it returns. */
+FA_API int fa_response_interim_fields(fa_request *req, int status, const fa_field *fields,
+                                      size_t count);
+
+/* ---- piece by piece ---- */
+
+/** Starts an answer whose body follows. `length` is its exact size in bytes, or -1 if
+    unknown: chunked for HTTP/1.1, until close for HTTP/1.0 (RFC 9112, 6.3). */
+FA_API int fa_response_start(fa_request *req, int status, int64_t length);
 
 /**
  * Starts an answer that the application frames by itself, as a gateway (ASGI, a proxy)

@@ -105,20 +105,46 @@ int fa_respond_error(fa_request *req, int status, fa_slice detail)
     return fa_respond_writer(req, status, &w);
 }
 
-int fa_response_interim(fa_request *req, int status)
+static int check_interim(const fa_request *req, int status)
 {
-    int rv;
-
     if (req->answer != FA__ANSWER_NONE)
         return FA_ERR_STATE;
-    if (status < 100 || status > 199 || status == 101)
-        return FA_ERR_INVALID;
-    rv = fa_request_version(req) == 10 ? 0 : req->transport->interim(req, status);
+    return status < 100 || status > 199 || status == 101 ? FA_ERR_INVALID : 0;
+}
+
+static int send_interim(fa_request *req, int status)
+{
+    return fa_request_version(req) == 10 ? 0 : req->transport->interim(req, status);
+}
+
+int fa_response_interim(fa_request *req, int status)
+{
+    int rv = check_interim(req, status);
+
+    if (rv == 0)
+        rv = send_interim(req, status);
     if (rv == 0) {
         req->fields_out = (fa__response_fields){NULL, NULL, 0};
         req->has_date = req->has_server = false;
     }
     return rv;
+}
+
+int fa_response_interim_fields(fa_request *req, int status, const fa_field *fields,
+                               size_t count)
+{
+    const fa__response_fields of_answer = req->fields_out;
+    int rv = check_interim(req, status), sent;
+
+    if (rv != 0)
+        return rv;
+    req->fields_out = (fa__response_fields){NULL, NULL, 0};
+    for (size_t i = 0; rv == 0 && i < count; ++i)
+        rv = add_field(req, &req->fields_out, fields[i].name, fields[i].value);
+    sent = rv == 0 ? send_interim(req, status) : 0;
+    if (sent == 0) /* else `req` may be gone */
+        req->fields_out = of_answer;
+    return rv != 0 ? rv : sent;
 }
 
 int fa_response_start(fa_request *req, int status, int64_t length)

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Fields of the query: f=name:value, as many as there are. */
-static size_t fields_of(fa_request *req, fa_field *fields, size_t room)
+/* Fields of the query: KEY=name:value, as many as there are. */
+static size_t fields_of(fa_request *req, fa_slice key, fa_field *fields, size_t room)
 {
     ptrdiff_t pairs = fa_request_query_count(req);
     size_t n = 0;
@@ -15,7 +15,7 @@ static size_t fields_of(fa_request *req, fa_field *fields, size_t room)
 
         fa_request_query_at(req, (size_t)i, &name, &value);
         colon = value.len > 0 ? memchr(value.p, ':', value.len) : NULL;
-        if (!fa_slice_equal(name, FA_SLICE("f")) || colon == NULL)
+        if (!fa_slice_equal(name, key) || colon == NULL)
             continue;
         fields[n].name = (fa_slice){value.p, (size_t)(colon - value.p)};
         fields[n++].value =
@@ -27,13 +27,20 @@ static size_t fields_of(fa_request *req, fa_field *fields, size_t room)
 static int answer(fa_request *req, fa_slice body)
 {
     fa_field fields[16];
-    size_t n = fields_of(req, fields, 16);
-    int rv = fa_response_start_fields(req, (int)query_int(req, FA_SLICE("status"), 200),
-                                      fields, n);
+    size_t n = fields_of(req, FA_SLICE("hint"), fields, 16);
+    int rv = n > 0 ? fa_response_interim_fields(req, 103, fields, n) : 0;
 
+    if (rv == 0) {
+        n = fields_of(req, FA_SLICE("f"), fields, 16);
+        rv = fa_response_start_fields(req, (int)query_int(req, FA_SLICE("status"), 200),
+                                      fields, n);
+    }
     if (rv < 0)
         return fa_respond_error(req, 500, fa_slice_of(fa_strerror(rv)));
     rv = fa_response_write(req, body);
+    n = fields_of(req, FA_SLICE("trailer"), fields, 16);
+    for (size_t i = 0; i < n; ++i)
+        event("trailer %d", fa_response_trailer(req, fields[i].name, fields[i].value));
     return rv < 0 && rv != FA_ERR_FULL ? rv : fa_response_end(req);
 }
 

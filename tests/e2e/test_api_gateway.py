@@ -13,8 +13,10 @@ def server(build_dir):
         yield running
 
 
-def path(*fields: str, status: int = 200) -> str:
-    return "/gateway?" + urlencode([("status", status), *(("f", f) for f in fields)])
+def path(*fields: str, status: int = 200, **more: list[str]) -> str:
+    pairs = [("status", status), *(("f", f) for f in fields)]
+    pairs += [(name, value) for name, values in more.items() for value in values]
+    return "/gateway?" + urlencode(pairs)
 
 
 def test_fields_go_out_in_their_order(server: Server):
@@ -121,3 +123,63 @@ def test_http_1_0_connections_may_be_refused_to_persist(build_dir):
         assert client.ask(request).get("connection") == "keep-alive"
     with serving(build_dir, "--no-keep-alive-1.0") as server, server.connect() as client:
         assert client.ask(request).closes
+
+
+def test_trailers_announced_by_the_application(server: Server):
+    trailers = ["X-Sum:12", "x-sum: 13", "server-timing:a;dur=1"]
+    asked = path("Trailer:x-sum, server-timing", trailer=trailers)
+    with server.connect() as client:
+        answer = client.ask(get(asked))
+        assert answer.get("trailer") == "x-sum, server-timing"
+        assert answer.body == b"whole: 0"
+        assert answer.trailers == [("x-sum", "12"), ("x-sum", "13"), ("server-timing", "a;dur=1")]
+        answer = client.ask(get(asked, method="HEAD"), method="HEAD")
+        assert answer.get("trailer") == "x-sum, server-timing"
+        # Where there is no room for them they are dropped.
+        answer = client.ask(get(path("content-length:8", trailer=trailers)))
+        assert answer.body == b"whole: 0"
+        assert client.ask(get(path())).trailers == []
+    assert server.ask(get(asked, version="1.0")).body == b"whole: 0"
+
+
+@pytest.mark.parametrize(
+    ("trailer", "error"),
+    [
+        ("content-length:5", -2),
+        ("Transfer-Encoding:chunked", -2),
+        ("a b:1", -106),
+        ("x:a\r\nb: c", -107),
+    ],
+)
+def test_trailers_that_would_break_the_message(server: Server, trailer, error):
+    after = len(server.events)
+    answer = server.ask(get(path(trailer=[trailer, "x-good:1"])))
+    assert answer.complete and answer.trailers == [("x-good", "1")]
+    server.wait_event(rf"^trailer {error}$", after)
+
+
+def test_early_hints(server: Server):
+    hints = ["Link:</a.css>; rel=preload", "link: </b.js>; rel=preload"]
+    asked = path("x-own:1", hint=hints)
+    with server.connect() as client:
+        interim = client.ask(get(asked))
+        assert (interim.status, interim.reason) == (103, "Early Hints")
+        assert interim.fields == [
+            ("link", "</a.css>; rel=preload"),
+            ("link", "</b.js>; rel=preload"),
+        ]
+        answer = client.answer()
+        assert answer.body == b"whole: 0"
+        assert answer.get("link") is None and answer.get("x-own") == "1"
+    assert server.ask(get(asked, version="1.0")).status == 200
+
+
+@pytest.mark.parametrize(
+    "hint", ["bad name:1", "x:a\r\nb: c", "content-length:1", "Connection:close"]
+)
+def test_hints_that_would_break_the_message(server: Server, hint):
+    with server.connect() as client:
+        answer = client.ask(get(path(hint=["link:a", hint])))
+        assert answer.status == 500 and answer.get("link") is None
+        assert client.ask(get(path(hint=["link:b"]))).fields == [("link", "b")]
+        assert client.answer().status == 200

@@ -31,9 +31,9 @@ def file_of(directory: pathlib.Path, data: bytes, name: str = "data") -> pathlib
     return path
 
 
-def asked(path: object, method: str = "GET", version: str = "1.1", *fields: str, **options) -> bytes:
+def asked(path: object, method: str = "GET", version: str = "1.1", **options) -> bytes:
     query = urlencode({"path": path, **options})
-    return get(f"/file?{query}", *fields, method=method, version=version)
+    return get(f"/file?{query}", method=method, version=version)
 
 
 def descriptors(server: Server) -> int:
@@ -74,7 +74,16 @@ def test_sizes_and_framings(server: Server, tmp_path, pattern, n, patient):
 
 @pytest.mark.parametrize(
     ("offset", "length"),
-    [(0, 0), (0, 1), (10, -1), (999_990, 10), (1_000_000, 0), (1_000_000, -1), (5, 500_000), (-1, 7)],
+    [
+        (0, 0),
+        (0, 1),
+        (10, -1),
+        (999_990, 10),
+        (1_000_000, 0),
+        (1_000_000, -1),
+        (5, 500_000),
+        (-1, 7),
+    ],
 )
 def test_parts(server: Server, tmp_path, pattern, offset, length):
     path = file_of(tmp_path, pattern[:1_000_000])
@@ -276,13 +285,16 @@ def test_client_gone_while_a_pipe_is_silent(server: Server, fifo):
 
 
 def test_a_silent_pipe_is_not_the_clients_slowness(build_dir, fifo):
-    with serving(build_dir, "--limit", "write_timeout_ms=300") as server, server.connect() as client:
+    whole = b"1\r\n[\r\n4\r\nlate\r\n1\r\n]\r\n0\r\n\r\n"
+    with (
+        serving(build_dir, "--limit", "write_timeout_ms=300") as server,
+        server.connect() as client,
+    ):
         client.send(asked(fifo))
         with open(fifo, "wb", buffering=0) as pipe:
             client.head()
             time.sleep(0.8)
             pipe.write(b"late")
-        whole = b"1\r\n[\r\n4\r\nlate\r\n1\r\n]\r\n0\r\n\r\n"
         assert client.take(len(whole)) == whole
 
 

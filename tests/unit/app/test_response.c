@@ -169,6 +169,32 @@ static void test_interim_answers(void **state)
     fake_end_request(&f);
 }
 
+static void test_interim_answers_with_fields_of_their_own(void **state)
+{
+    const fa_field link[] = {{FA_SLICE("link"), FA_SLICE("a")},
+                             {FA_SLICE("link"), FA_SLICE("b")}};
+    const fa_field bad[] = {{FA_SLICE("link"), FA_SLICE("c")},
+                            {FA_SLICE("connection"), FA_SLICE("close")}};
+    fake f;
+
+    (void)state;
+    fake_begin(&f, NULL, "GET / HTTP/1.1", NULL);
+    CHECK_INT(fa_response_header(f.req, FA_SLICE("server"), FA_SLICE("s")), ==, 0);
+    CHECK_INT(fa_response_interim_fields(f.req, 101, link, 2), ==, FA_ERR_INVALID);
+    CHECK_INT(fa_response_interim_fields(f.req, 103, bad, 2), ==, FA_ERR_INVALID);
+    CHECK_INT(f.status, ==, 0);
+    CHECK_INT(fa_response_interim_fields(f.req, 103, link, 2), ==, 0);
+    CHECK_INT(f.status, ==, 103);
+    CHECK_TEXT(f.fields, "link=a;link=b;");
+    CHECK_INT(fa_response_interim_fields(f.req, 103, NULL, 0), ==, 0);
+    CHECK_TEXT(f.fields, "");
+    CHECK(f.req->has_server);
+    CHECK_INT(fa_respond(f.req, 200, (fa_slice){NULL, 0}, (fa_slice){NULL, 0}), ==, 0);
+    CHECK_TEXT(f.fields, "server=s;");
+    CHECK_INT(fa_response_interim_fields(f.req, 103, link, 2), ==, FA_ERR_STATE);
+    fake_end_request(&f);
+}
+
 static void test_upgrades_that_cannot_be(void **state)
 {
     static const char *const lines[] = {
@@ -253,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_trailers),
         cmocka_unit_test(test_interim_answers),
+        cmocka_unit_test(test_interim_answers_with_fields_of_their_own),
         cmocka_unit_test(test_upgrades_that_cannot_be),
         cmocka_unit_test(test_json_that_is_not_complete_is_not_sent),
         cmocka_unit_test(test_every_failing_allocation),
