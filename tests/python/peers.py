@@ -66,7 +66,7 @@ def serving(kind: str, site: pathlib.Path, logs: pathlib.Path, *options: str, **
     logs.mkdir(parents=True, exist_ok=True)
     with open(logs / "out", "w") as out, open(logs / "err", "w") as err:
         process = subprocess.Popen(
-            [*command(kind), *options],
+            [*settings.get("prefix", ()), *command(kind), *options],
             stdout=out,
             stderr=err,
             env=environment(site, **settings.get("env", {})),
