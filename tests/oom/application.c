@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include <fasterapi/error.h>
+#include <fasterapi/websocket.h>
 
 static int plain(fa_request *req, void *user_data)
 {
@@ -123,6 +124,39 @@ static int upgrade(fa_request *req, void *user_data)
     return fa_request_upgrade(req, FA_SLICE("echo"), &handler, NULL, &stream);
 }
 
+static void on_message(fa_websocket *ws, fa_websocket_kind kind, fa_slice data,
+                       void *user_data)
+{
+    int rv = fa_websocket_send(ws, kind, data);
+
+    (void)user_data;
+    if (rv != 0 && rv != FA_ERR_FULL)
+        fa_websocket_abort(ws);
+}
+
+static void on_close(fa_websocket *ws, uint16_t code, fa_slice reason, void *user_data)
+{
+    application *a = user_data;
+
+    (void)ws;
+    (void)code;
+    (void)reason;
+    ++a->closed;
+}
+
+static int websocket(fa_request *req, void *user_data)
+{
+    const fa_websocket_handler handler = {.on_message = on_message, .on_close = on_close};
+    application *a = user_data;
+    fa_websocket *ws;
+    int rv =
+        fa_websocket_accept(req, (fa_slice){NULL, 0}, NULL, 0, NULL, &handler, a, &ws);
+
+    if (rv == 0)
+        ++a->opened;
+    return rv;
+}
+
 static int count_begun(fa_request *req, void *user_data)
 {
     application *a = user_data;
@@ -148,15 +182,11 @@ static int build(application *a)
         const char *pattern;
         fa_handler *handler;
     } routes[] = {
-        {FA_GET, "/plain", plain},
-        {FA_GET, "/items/{id:int}", item},
-        {FA_POST, "/echo", echo},
-        {FA_GET, "/streamed", streamed},
-        {FA_GET, "/deferred", deferred},
-        {FA_POST, "/deferred", deferred},
-        {FA_GET, "/upgrade", upgrade},
-        {FA_GET, "/folder/", plain},
-        {FA_GET, "/files/{rest:path}", plain},
+        {FA_GET, "/plain", plain},       {FA_GET, "/items/{id:int}", item},
+        {FA_POST, "/echo", echo},        {FA_GET, "/streamed", streamed},
+        {FA_GET, "/deferred", deferred}, {FA_POST, "/deferred", deferred},
+        {FA_GET, "/upgrade", upgrade},   {FA_GET, "/websocket", websocket},
+        {FA_GET, "/folder/", plain},     {FA_GET, "/files/{rest:path}", plain},
     };
     const fa_route stream_route = {
         .pattern = "/upload",

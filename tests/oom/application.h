@@ -8,6 +8,7 @@ typedef struct application {
     fa_app *app, *sub;
     fa_deferred *waiting; /* of the last request to /deferred */
     unsigned begun, finished;
+    unsigned opened, closed; /* WebSockets */
 } application;
 
 /* Returns 0 or the first error of the library; what is built is deleted then. */

@@ -139,6 +139,7 @@ static outcome run(const scenario *s, uint64_t fail_at, bool from_on)
     CHECK_U64(fa_worker_connections(w), ==, 0); /* the client's end is noticed */
     fa_worker_del(w);
     CHECK_INT(a.begun, ==, a.finished);
+    CHECK_INT(a.opened, ==, a.closed);
     application_free(&a);
     CHECK_INT(f.held, ==, 0);
     return out;
@@ -252,11 +253,73 @@ static void test_upgrade(void **state)
     } while (from_on);
 }
 
+/* What came is the start of what should; or of that, and then a Close that says that the
+   server has failed. Either way it ended. */
+static void judge_websocket(uint64_t fail_at)
+{
+    static const char failed[] = "\x88\x10\x03\xf3internal error";
+    const size_t n = sizeof(failed) - 1;
+    size_t len = peer.len;
+
+    if (len >= n && memcmp(peer.got + len - n, failed, n) == 0)
+        len -= n;
+    if (len > reference.len || memcmp(peer.got, reference.got, len) != 0 || !peer.ended)
+        fail_msg("%llu: %zu bytes, ended: %d", (unsigned long long)fail_at, peer.len,
+                 peer.ended);
+}
+
+static void test_websocket(void **state)
+{
+    /* Compressed, long enough to be compressed in return, fragments around a ping, Close;
+       all masked with what leaves no NUL. */
+    static const scenario s = {
+        .name = "websocket",
+        .pieces = {"GET /websocket HTTP/1.1\r\n" HOST
+                   "connection: upgrade\r\nupgrade: websocket\r\n"
+                   "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                   "sec-websocket-version: 13\r\n"
+                   "sec-websocket-extensions: permessage-deflate\r\n\r\n",
+                   "\301\207\141\142\143\144\223\052\256",
+                   "\255\250\145\143\201\250\102\103\104\105\043\042\045\044\043\042"
+                   "\045\044\043\042\045\044\043\042",
+                   "\045\044\043\042\045\044\043\042\045\044\043\042\045\044\043\042"
+                   "\045\044\043\042\045\044\043\042\045\044\001\204\101\102\103\104"
+                   "\047\060",
+                   "\042\043\211\201\101\102\103\104\061",
+                   "\200\204\101\102\103\104\054\047\055\060",
+                   "\210\205\101\102\103\104\102\252\041\075\044"},
+    };
+    bool from_on = false;
+
+    (void)state;
+    (void)run(&s, 0, false);
+    reference = peer;
+    CHECK(find_text(peer.got, peer.len, "\r\n\r\n\x81\x05Hello\xc1") != NULL);
+    CHECK(find_text(peer.got, peer.len,
+                    "\x8a\x01p\x81\x08"
+                    "fragment\x88\x02\x03\xe8") != NULL);
+    CHECK(peer.ended);
+    do {
+        for (uint64_t fail_at = 1;; ++fail_at) {
+            outcome out = run(&s, fail_at, from_on);
+            int status = 0;
+
+            (void)sscanf(peer.got, "HTTP/1.1 %3d ", &status);
+            if (out.connected && !is_error(status))
+                judge_websocket(fail_at);
+            if (out.calls < fail_at)
+                break;
+        }
+        from_on = !from_on;
+    } while (from_on);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scenarios),
         cmocka_unit_test(test_upgrade),
+        cmocka_unit_test(test_websocket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
