@@ -24,6 +24,16 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+# A test may be stopped in a debugger, on either side.
+NO_HURRY: dict[str, Any] = {
+    "limit_min_rate": 0,
+    "timeout_request_header": None,
+    "timeout_request_body": None,
+    "timeout_write": None,
+    "timeout_keep_alive": None,
+}
+
+
 def runs_asyncio(portal: Any) -> bool:
     """The engine is a guest of asyncio's loop only; what cannot go there is counted."""
     if portal.call(_in_asyncio):
@@ -66,6 +76,7 @@ class Exchange:
             on_error=self._report,
             server_header="",
             date_header=False,
+            **NO_HURRY,
         )
         self.socket, served = socket.socketpair()
         served.setblocking(False)

@@ -131,9 +131,10 @@ class EngineSession(stock.WebSocketTestSession):
 
     def _shake_hands(self) -> None:
         exchange = self._exchange_of()
-        headers = [(k, v) for k, v in self._headers if k not in (KEY, b"upgrade")]
+        # Starlette's client has a key of its own making, and no Upgrade.
         key = base64.b64encode(os.urandom(16))
-        headers += [(b"upgrade", b"websocket"), (KEY, key)]
+        headers = [(k, key if k == KEY else v) for k, v in self._headers if k != b"upgrade"]
+        headers.append((b"upgrade", b"websocket"))
         request = _wire.head_of(b"GET", self._target, headers)
         self._wire = _wire.Wire(exchange.socket, b"GET", request, upgrade=True)
         try:
@@ -145,7 +146,8 @@ class EngineSession(stock.WebSocketTestSession):
             protocol = fields.get(b"sec-websocket-protocol")
             self.accepted_subprotocol = protocol.decode() if protocol is not None else None
             self.extra_headers = exchange.accepted_headers
-            self._take(self._wire.behind_head())
+            if early := self._wire.behind_head():
+                self._take(early)
         else:
             self._raise_refused(exchange, head)
 
@@ -178,6 +180,8 @@ class EngineSession(stock.WebSocketTestSession):
             self._send_data(message)
         elif message["type"] == "websocket.disconnect":
             self._send_close(message.get("code", 1000), message.get("reason") or "")
+        else:
+            raise RuntimeError(f"a client sends no {message['type']}")
 
     def _send_data(self, message: Any) -> None:
         if not self._is_open():
