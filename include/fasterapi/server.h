@@ -79,9 +79,10 @@ typedef struct fa_server fa_server;
 FA_API int fa_server_new(fa_server **out, fa_app *app, const fa_server_options *options);
 FA_API void fa_server_del(fa_server *server);
 
-/** Listens on a numeric address, "localhost" or a host name; port 0 takes a free one. May
-    be called several times. Returns 0, FA_ERR_INVALID (no such address), FA_ERR_NOMEM
-    or FA_ERR_SYSTEM (errno: EADDRINUSE, ...). */
+/** Listens on a numeric address, "localhost" or a host name, of which all addresses are
+    taken that this machine has; port 0 takes a free one, the same for all. May be called
+    several times. Returns 0, FA_ERR_INVALID (no such address), FA_ERR_NOMEM, FA_ERR_LIMIT
+    (16 listeners are the most) or FA_ERR_SYSTEM (errno: EADDRINUSE, ...). */
 FA_API int fa_server_listen(fa_server *server, const char *host, uint16_t port);
 /** A unix socket with these permissions (0666); a stale one in its place is removed. */
 FA_API int fa_server_listen_unix(fa_server *server, const char *path,

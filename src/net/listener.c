@@ -70,14 +70,78 @@ static int error_of_lookup(int error)
     }
 }
 
-int fa__listener_tcp(fa__listener *out, fa_slice host, uint16_t port,
-                     const fa__listen_options *options)
+/* The addresses of `name`; NULL: all of IPv4. */
+static int look_up(struct addrinfo **found, const char *name, uint16_t port)
+{
+    struct addrinfo hints = {.ai_family = name != NULL ? AF_UNSPEC : AF_INET,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    char service[8];
+    int error;
+
+    snprintf(service, sizeof(service), "%u", (unsigned)port);
+    error = getaddrinfo(name, service, &hints, found);
+    /* A system without a hosts file does not know the name that RFC 6761, 6.3 reserves
+       for the loopback address. */
+    if (error != 0 && name != NULL &&
+        fa__equal_nocase(fa_slice_of(name), FA_SLICE("localhost")))
+        error = getaddrinfo("127.0.0.1", service, &hints, found);
+    return error != 0 ? error_of_lookup(error) : 0;
+}
+
+/* Hosts files name some addresses twice. */
+static bool came_before(const struct addrinfo *first, const struct addrinfo *info)
+{
+    for (; first != info; first = first->ai_next)
+        if (first->ai_addrlen == info->ai_addrlen &&
+            memcmp(first->ai_addr, info->ai_addr, info->ai_addrlen) == 0)
+            return true;
+    return false;
+}
+
+/* Those after the first take the port that it was given. */
+static void set_port(const struct addrinfo *info, const fa__listener *first)
+{
+    fa__address bound, *address = (fa__address *)(void *)info->ai_addr;
+
+    if (fa__address_local(&bound, first->fd) != 0)
+        return;
+    if (info->ai_family == AF_INET6)
+        address->in6.sin6_port = htons(fa__address_port(&bound));
+    else if (info->ai_family == AF_INET)
+        address->in.sin_port = htons(fa__address_port(&bound));
+}
+
+/* One for each address. What this machine does not have (::1 where there is no IPv6) is
+   left out, as long as it has another. */
+static int listen_on_all(fa__listener *out, size_t *count, size_t room,
+                         const struct addrinfo *found, const fa__listen_options *o)
+{
+    int rv = FA_ERR_INVALID;
+
+    for (const struct addrinfo *info = found; info != NULL; info = info->ai_next) {
+        if (came_before(found, info))
+            continue;
+        if (*count == room)
+            return FA_ERR_LIMIT;
+        if (*count > 0)
+            set_port(info, &out[0]);
+        rv = listen_on(&out[*count], info, o);
+        if (rv == 0)
+            ++*count;
+        else if (errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT)
+            return rv;
+    }
+    return *count > 0 ? 0 : rv;
+}
+
+ptrdiff_t fa__listener_tcp(fa__listener *out, size_t room, fa_slice host, uint16_t port,
+                           const fa__listen_options *options)
 {
     const fa__listen_options *o = options != NULL ? options : &default_options;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    char name[256], service[8]; /* a DNS name has at most 253 characters */
+    char name[256]; /* a DNS name has at most 253 characters */
+    size_t count = 0;
     int rv, error;
 
     if (host.len >= sizeof(name) ||
@@ -85,25 +149,17 @@ int fa__listener_tcp(fa__listener *out, fa_slice host, uint16_t port,
         return FA_ERR_INVALID;
     if (host.len > 0)
         memcpy(name, host.p, host.len);
-    else
-        hints.ai_family = AF_INET;
     name[host.len] = '\0';
-    snprintf(service, sizeof(service), "%u", (unsigned)port);
-    rv = getaddrinfo(host.len > 0 ? name : NULL, service, &hints, &found);
-    /* A system without a hosts file does not know the name that RFC 6761, 6.3 reserves
-       for the loopback address. */
-    if (rv != 0 && fa__equal_nocase(host, FA_SLICE("localhost")))
-        rv = getaddrinfo("127.0.0.1", service, &hints, &found);
+    rv = look_up(&found, host.len > 0 ? name : NULL, port);
     if (rv != 0)
-        return error_of_lookup(rv);
-    rv = FA_ERR_INVALID;
-    for (const struct addrinfo *info = found; info != NULL && rv != 0;
-         info = info->ai_next)
-        rv = listen_on(out, info, o);
+        return rv;
+    rv = listen_on_all(out, &count, room, found, o);
     error = errno;
     freeaddrinfo(found);
+    while (rv != 0 && count > 0)
+        fa__stream_close(out[--count].fd);
     errno = error;
-    return rv;
+    return rv != 0 ? rv : (ptrdiff_t)count;
 }
 
 /* A socket file that refuses connections belongs to nobody. */

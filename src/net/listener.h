@@ -23,14 +23,16 @@ typedef struct fa__listener {
     ino_t inode;
 } fa__listener;
 
-/* Listens on a TCP port. `host` is a numeric address or a name, of which the first
-   address that can be bound is taken; empty means all of IPv4. Port 0: any, see
-   fa__address_local(). Looking up a name may block. `options` may be NULL.
+/* Listens on a TCP port. `host` is a numeric address or a name, all of whose addresses
+   that this machine has are taken ("localhost": 127.0.0.1 and ::1); empty means all of
+   IPv4. Port 0: any, the same for all, see fa__address_local(). Looking up a name may
+   block. `options` may be NULL.
 
-   Returns 0; FA_ERR_INVALID when `host` is unknown; FA_ERR_NOMEM; or FA_ERR_SYSTEM
-   (errno: EADDRINUSE, EACCES, ...). */
-int fa__listener_tcp(fa__listener *out, fa_slice host, uint16_t port,
-                     const fa__listen_options *options);
+   Returns how many there are now in `out`; FA_ERR_INVALID when `host` is unknown;
+   FA_ERR_LIMIT: more than `room`; FA_ERR_NOMEM; or FA_ERR_SYSTEM (errno: EADDRINUSE,
+   EACCES, ...). After an error there are none. */
+ptrdiff_t fa__listener_tcp(fa__listener *out, size_t room, fa_slice host, uint16_t port,
+                           const fa__listen_options *options);
 
 /* Listens on a unix socket at `path`, made with permissions `mode` (0: as umask has
    it), before anybody can connect. A socket file there that nobody listens on any

@@ -19,13 +19,15 @@ static fa__listener *next_listener(fa_server *server)
 int fa_server_listen(fa_server *server, const char *host, uint16_t port)
 {
     fa__listen_options options = listen_options(server);
-    fa__listener *l = next_listener(server);
-    int rv =
-        l == NULL ? FA_ERR_LIMIT : fa__listener_tcp(l, fa_slice_of(host), port, &options);
+    unsigned before = server->listener_count;
+    ptrdiff_t n =
+        fa__listener_tcp(&server->listeners[before], FA__WORKER_LISTENERS_MAX - before,
+                         fa_slice_of(host), port, &options);
 
-    if (rv == 0)
-        ++server->listener_count;
-    return rv;
+    if (n < 0)
+        return (int)n;
+    server->listener_count += (unsigned)n;
+    return 0;
 }
 
 int fa_server_listen_unix(fa_server *server, const char *path, unsigned permissions)

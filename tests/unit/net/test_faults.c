@@ -2,7 +2,9 @@
    them through the functions here (-Wl,--wrap). */
 #include "check.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,6 +23,11 @@ int __real_close(int fd);
 int __wrap_close(int fd);
 int __real_listen(int fd, int backlog);
 int __wrap_listen(int fd, int backlog);
+
+int __real_getaddrinfo(const char *name, const char *service,
+                       const struct addrinfo *hints, struct addrinfo **out);
+int __wrap_getaddrinfo(const char *name, const char *service,
+                       const struct addrinfo *hints, struct addrinfo **out);
 
 /* The next `count` wrapped calls fail with `error`. */
 static struct {
@@ -193,11 +200,65 @@ static void test_listen_fails(void **state)
 
     (void)state;
     fail_next(1, ENOTSUP);
-    CHECK_INT(fa__listener_tcp(&listener, FA_SLICE("127.0.0.1"), 0, NULL), ==,
+    CHECK_INT(fa__listener_tcp(&listener, 1, FA_SLICE("127.0.0.1"), 0, NULL), ==,
               FA_ERR_SYSTEM);
     CHECK_INT(errno, ==, ENOTSUP);
     CHECK_INT(faults.closes, ==, 1);
     CHECK_INT(listener.fd, ==, -7);
+}
+
+/* What the hosts file says of "many.test"; the last is nobody's (RFC 5737). */
+static const char *const many[] = {"127.0.0.1", "192.0.2.1", "127.0.0.1", "127.0.0.2"};
+
+int __wrap_getaddrinfo(const char *name, const char *service,
+                       const struct addrinfo *hints, struct addrinfo **out)
+{
+    struct addrinfo **end = out;
+
+    if (name == NULL || strcmp(name, "many.test") != 0)
+        return __real_getaddrinfo(name, service, hints, out);
+    for (size_t i = 0; i < ARRAY_LEN(many); ++i) {
+        if (__real_getaddrinfo(many[i], service, hints, end) != 0)
+            abort();
+        while (*end != NULL)
+            end = &(*end)->ai_next;
+    }
+    return 0;
+}
+
+static uint16_t port_of(const fa__listener *listener)
+{
+    fa__address address;
+
+    CHECK_INT(fa__address_local(&address, listener->fd), ==, 0);
+    return fa__address_port(&address);
+}
+
+/* All that this machine has, each once, on one port; or none. */
+static void test_all_addresses_of_a_name(void **state)
+{
+    fa_slice name = FA_SLICE("many.test");
+    fa__listener listeners[4], taken;
+    uint16_t port;
+
+    (void)state;
+    fail_next(0, 0);
+    CHECK_INT(fa__listener_tcp(listeners, 4, name, 0, NULL), ==, 2);
+    port = port_of(&listeners[0]);
+    CHECK_INT(port_of(&listeners[1]), ==, port);
+    fa__listener_close(&listeners[0]);
+    /* The second is in use still. */
+    taken = listeners[1];
+    CHECK_INT(fa__listener_tcp(listeners, 4, name, port, NULL), ==, FA_ERR_SYSTEM);
+    CHECK_INT(errno, ==, EADDRINUSE);
+    fa__listener_close(&taken);
+    CHECK_INT(fa__listener_tcp(listeners, 1, name, port, NULL), ==, FA_ERR_LIMIT);
+    CHECK_INT(fa__listener_tcp(listeners, 4, name, port, NULL), ==, 2);
+    fa__listener_close(&listeners[0]);
+    fa__listener_close(&listeners[1]);
+    CHECK_INT(fa__listener_tcp(listeners, 4, FA_SLICE("192.0.2.1"), 0, NULL), ==,
+              FA_ERR_SYSTEM);
+    CHECK_INT(errno, ==, EADDRNOTAVAIL);
 }
 
 static void test_unix_listen_fails(void **state)
@@ -219,9 +280,13 @@ static void test_unix_listen_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_interrupted),   cmocka_unit_test(test_short_writes),
-        cmocka_unit_test(test_stream_errors), cmocka_unit_test(test_accept_errors),
-        cmocka_unit_test(test_listen_fails),  cmocka_unit_test(test_unix_listen_fails),
+        cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_short_writes),
+        cmocka_unit_test(test_stream_errors),
+        cmocka_unit_test(test_accept_errors),
+        cmocka_unit_test(test_all_addresses_of_a_name),
+        cmocka_unit_test(test_listen_fails),
+        cmocka_unit_test(test_unix_listen_fails),
     };
 
     return cmocka_run_group_tests_name("net/faults", tests, NULL, NULL);
