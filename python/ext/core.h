@@ -125,6 +125,11 @@ void carrier_retire_all(Worker *worker);
 /* An fa_handler; `user_data` is the Worker. */
 int cycle_on_request(fa_request *req, void *user_data);
 
+/* ---- refusal.c ---- */
+
+/* An fa_refusal_fn; `user_data` is the Worker. */
+int refusal_answer(fa_request *req, int error, void *user_data);
+
 /* ---- scope.c ---- */
 
 enum { SCOPE_NAMES = 256, SCOPE_NAME_MAX = 64 };
@@ -155,6 +160,7 @@ struct Worker {
     PyObject_HEAD core_state *core; /* borrowed: lives as long as the type */
     fa_app *app;
     fa_worker *worker; /* NULL after close() */
+    fa_logger *logger; /* hands on what the server has to say */
     PyObject *asgi;    /* the application */
     PyObject *loop;
     PyObject *context;  /* of which each carrier gets a copy */
@@ -162,6 +168,7 @@ struct Worker {
 
     /* Options: keywords of Worker(), listed in options.c. Objects may be None. */
     fa_server_options options;
+    PyObject *on_warning;    /* called with (message), or None */
     PyObject *on_error;      /* called with (message, exception or None), or None */
     PyObject *on_access;     /* called with (scope, status), or None */
     PyObject *state;         /* dict: of lifespan, copied for each request */
@@ -169,6 +176,7 @@ struct Worker {
     PyObject *asgi_version;  /* str */
     PyObject *server_header; /* str */
     PyObject *unix_path;     /* str: where unix sockets listen; or None */
+    PyObject *headers;       /* sequence of pairs of bytes, sent with every answer */
     PyObject *root_path_bytes;
 
     scope_cache scopes;
@@ -186,7 +194,9 @@ void worker_clear_options(Worker *worker);
 
 int heartbeat_exec(PyObject *mod);
 
-/* Logs through the Python side; an exception raised there is written as unraisable. */
+/* Both log through the Python side; an exception raised there is written as unraisable.
+ */
+void worker_warn(Worker *worker, const char *message);
 void worker_report(Worker *worker, const char *message, PyObject *error);
 
 extern PyType_Spec operation_spec, carrier_spec, cycle_spec, worker_spec;

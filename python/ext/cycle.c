@@ -53,12 +53,6 @@ on_finish(fa_request *Py_UNUSED(req), int error, void *user_data)
 static void
 send_500(Cycle *self)
 {
-    static const char text[] = "Internal Server Error";
-    static const fa_field fields[] = {
-        {{"content-type", 12}, {"text/plain; charset=utf-8", 25}},
-        {{"content-length", 14}, {"21", 2}},
-        {{"connection", 10}, {"close", 5}},
-    };
     PyObject *status;
 
     if (self->req == NULL || self->started)
@@ -68,11 +62,9 @@ send_500(Cycle *self)
     if (status != NULL)
         cycle_log_access(self, status);
     Py_XDECREF(status);
-    if (fa_response_start_fields(self->req, 500, fields, 3) == 0 && self->req != NULL &&
-        fa_response_write(self->req, (fa_slice){text, sizeof(text) - 1}) >= FA_ERR_FULL &&
-        self->req != NULL) {
-        self->complete = true;
-        (void)fa_response_end(self->req);
+    if (self->req != NULL) {
+        self->complete = true; /* before the server says that it has finished */
+        (void)cycle_answer_text(self->req, 500, "Internal Server Error");
     }
 }
 

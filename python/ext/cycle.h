@@ -20,6 +20,14 @@ typedef struct Cycle {
     bool full; /* the output is */
 } Cycle;
 
+/* ---- refusal.c ---- */
+
+/* A whole answer in plain text, after which the connection closes. Returns 0 or FA_ERR_*.
+ */
+int cycle_answer_text(fa_request *req, int status, const char *text);
+
+/* ---- cycle.c ---- */
+
 /* Wakes whoever waits for `future`, if it is not done. */
 void cycle_resolve(Worker *worker, PyObject *future);
 

@@ -6,7 +6,7 @@
 typedef enum option_kind {
     OPTION_BOOL,    /* bool */
     OPTION_COUNT,   /* uint32_t, from 0 */
-    OPTION_BYTES,   /* uint64_t, from 0 */
+    OPTION_BYTES,   /* uint64_t, from 0; None: no limit */
     OPTION_SECONDS, /* uint32_t of milliseconds; a number of seconds, None: 0 */
     OPTION_STR,     /* PyObject *: a str */
     OPTION_DICT,    /* PyObject *: a dict */
@@ -23,6 +23,7 @@ typedef struct option {
 #define LIMIT(field)  offsetof(Worker, options.limits.field)
 
 static const option options[] = {
+    {"on_warning", OPTION_OBJECT, offsetof(Worker, on_warning)},
     {"on_error", OPTION_OBJECT, offsetof(Worker, on_error)},
     {"on_access", OPTION_OBJECT, offsetof(Worker, on_access)},
     {"state", OPTION_DICT, offsetof(Worker, state)},
@@ -30,8 +31,26 @@ static const option options[] = {
     {"asgi_version", OPTION_STR, offsetof(Worker, asgi_version)},
     {"unix_path", OPTION_OBJECT, offsetof(Worker, unix_path)},
     {"server_header", OPTION_STR, offsetof(Worker, server_header)},
+    {"headers", OPTION_OBJECT, offsetof(Worker, headers)},
     {"date_header", OPTION_BOOL, SERVER(date_header)},
+    {"limit_request_line", OPTION_COUNT, LIMIT(max_request_line_bytes)},
+    {"limit_request_headers", OPTION_COUNT, LIMIT(max_header_bytes)},
+    {"limit_request_header_count", OPTION_COUNT, LIMIT(max_headers)},
+    {"limit_request_body", OPTION_BYTES, LIMIT(max_body_bytes)},
+    {"limit_request_trailers", OPTION_COUNT, LIMIT(max_trailer_bytes)},
+    {"limit_chunk_extension", OPTION_COUNT, LIMIT(max_chunk_extension_bytes)},
+    {"limit_chunk_extensions", OPTION_COUNT, LIMIT(max_chunk_extensions_bytes)},
+    {"limit_min_rate", OPTION_COUNT, LIMIT(min_rate_bytes_per_s)},
+    {"limit_pending_output", OPTION_COUNT, LIMIT(max_pending_bytes)},
+    {"limit_pipelined", OPTION_COUNT, LIMIT(max_pipelined)},
+    {"limit_connections", OPTION_COUNT, LIMIT(max_connections)},
+    {"limit_connections_per_address", OPTION_COUNT, LIMIT(max_connections_per_address)},
+    {"limit_requests_per_connection", OPTION_COUNT, LIMIT(max_requests_per_connection)},
+    {"timeout_request_header", OPTION_SECONDS, LIMIT(header_timeout_ms)},
+    {"timeout_request_body", OPTION_SECONDS, LIMIT(body_timeout_ms)},
+    {"timeout_write", OPTION_SECONDS, LIMIT(write_timeout_ms)},
     {"timeout_keep_alive", OPTION_SECONDS, LIMIT(idle_timeout_ms)},
+    {"drain_grace", OPTION_SECONDS, LIMIT(drain_grace_ms)},
 };
 
 enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
@@ -75,8 +94,13 @@ take_seconds(uint32_t *out, const option *o, PyObject *value)
 static int
 take_number(void *out, const option *o, PyObject *value)
 {
-    unsigned long long n = PyLong_AsUnsignedLongLong(value);
+    unsigned long long n;
 
+    if (value == Py_None && o->kind == OPTION_BYTES) {
+        *(uint64_t *)out = INT64_MAX;
+        return 0;
+    }
+    n = PyLong_AsUnsignedLongLong(value);
     if (n == (unsigned long long)-1 && PyErr_Occurred())
         return -1;
     if (o->kind == OPTION_BYTES) {
@@ -134,18 +158,22 @@ static int
 take_defaults(Worker *worker)
 {
     fa_server_options_init(&worker->options);
-    worker->options.keep_alive_1_0 = false;            /* as uvicorn */
+    worker->options.keep_alive_1_0 = false; /* as uvicorn */
+    worker->options.on_refusal = refusal_answer;
+    worker->options.refusal_user_data = worker;
     worker->options.limits.max_body_bytes = INT64_MAX; /* the application's business */
     for (size_t i = 0; i < OPTIONS; ++i) {
         if (is_object(&options[i]))
             Py_XSETREF(*(PyObject **)field(worker, &options[i]), Py_NewRef(Py_None));
     }
+    Py_XSETREF(worker->headers, PyTuple_New(0));
     Py_XSETREF(worker->state, PyDict_New());
     Py_XSETREF(worker->root_path, PyUnicode_FromString(""));
     Py_XSETREF(worker->server_header, PyUnicode_FromString("fasterapi"));
     Py_XSETREF(worker->asgi_version, PyUnicode_FromString("3.0"));
-    return worker->state != NULL && worker->root_path != NULL &&
-                   worker->server_header != NULL && worker->asgi_version != NULL
+    return worker->headers != NULL && worker->state != NULL &&
+                   worker->root_path != NULL && worker->server_header != NULL &&
+                   worker->asgi_version != NULL
                ? 0
                : -1;
 }

@@ -14,13 +14,17 @@ cycle_wake_receivers(Cycle *self)
 }
 
 static void
-on_body(fa_request *Py_UNUSED(req), fa_slice data, int error, void *user_data)
+on_body(fa_request *req, fa_slice data, int error, void *user_data)
 {
     Cycle *self = user_data;
     PyObject *piece;
 
     if (error != 0) {
-        self->disconnected = true;
+        self->disconnected = true; /* for the application there is nothing more to do */
+        if (self->started)
+            fa_response_abort(req);
+        else
+            (void)refusal_answer(req, error, self->worker);
     } else if (data.len == 0) {
         self->more_body = false;
     } else {

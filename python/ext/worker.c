@@ -1,5 +1,5 @@
 /* A worker of the server in a running asyncio loop, as Python sees it. */
-#include "core.h"
+#include "message.h"
 
 void
 worker_report(Worker *worker, const char *message, PyObject *error)
@@ -13,6 +13,37 @@ worker_report(Worker *worker, const char *message, PyObject *error)
     if (res == NULL)
         PyErr_WriteUnraisable(worker->on_error);
     Py_XDECREF(res);
+}
+
+void
+worker_warn(Worker *worker, const char *message)
+{
+    PyObject *res;
+
+    if (worker->on_warning == Py_None)
+        return;
+    res = PyObject_CallFunction(worker->on_warning, "s", message);
+    if (res == NULL)
+        PyErr_WriteUnraisable(worker->on_warning);
+    Py_XDECREF(res);
+}
+
+/* An fa_log_fn: what the server logs by itself, failing accept() and the like. */
+static void
+on_log(void *ctx, const fa_log_record *record)
+{
+    Worker *worker = ctx;
+    PyObject *text = PyUnicode_DecodeUTF8(record->message.p,
+                                          (Py_ssize_t)record->message.len, "replace");
+    const char *utf8 = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
+
+    if (utf8 == NULL)
+        PyErr_WriteUnraisable((PyObject *)worker);
+    else if (record->level >= FA_LOG_ERROR)
+        worker_report(worker, utf8, NULL);
+    else
+        worker_warn(worker, utf8);
+    Py_XDECREF(text);
 }
 
 static int
@@ -36,14 +67,24 @@ make_worker(Worker *self)
         .stream_body = true,
         .whole_if_there = true,
     };
-    int rv;
+    const fa_log_options logging = {.level = FA_LOG_WARNING, .fn = on_log, .ctx = self};
+    message_fields fields;
+    int rv = fa_logger_new(&self->logger, &logging);
 
+    if (rv != 0)
+        return raise_fa(rv);
+    self->options.logger = self->logger;
     self->app = fa_app_new(NULL);
     if (self->app == NULL)
         return raise_fa(FA_ERR_NOMEM);
+    if (message_fields_init(&fields, self->headers, 0) < 0)
+        return -1;
+    self->options.fields = fields.at;
+    self->options.field_count = fields.count;
     rv = fa_app_fallback(self->app, &all);
     if (rv == 0)
         rv = fa_worker_new(&self->worker, self->app, &self->options);
+    message_fields_free(&fields);
     return rv == 0 ? 0 : raise_fa(rv);
 }
 
@@ -221,6 +262,7 @@ worker_dealloc(PyObject *op)
 
     PyObject_GC_UnTrack(op);
     fa_worker_del(self->worker);
+    fa_logger_del(self->logger);
     fa_app_del(self->app);
     (void)worker_clear(op);
     type->tp_free(op);

@@ -56,23 +56,6 @@ def from_asgi2(app: Any) -> Any:
     return asgi3
 
 
-def with_headers(app: Any, headers: list[tuple[bytes, bytes]]) -> Any:
-    """Every answer of `app` begins with `headers`."""
-
-    def asgi3(scope: Any, receive: Any, send: Any) -> Any:
-        if scope["type"] != "http":
-            return app(scope, receive, send)
-
-        def send_with(message: Any) -> Any:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*headers, *message.get("headers", ())]}
-            return send(message)
-
-        return app(scope, receive, send_with)
-
-    return asgi3
-
-
 class ConcurrencyLimit:
     """Answers 503 instead of `app` while there are `limit` connections, or requests."""
 

@@ -17,6 +17,7 @@ import click
 import fasterapi
 from fasterapi import _discover, _logging
 from fasterapi._config import workers_of_environment
+from fasterapi._limits import LIMITS
 from fasterapi._options import OptionError
 from fasterapi._server import run as run_server
 
@@ -232,9 +233,24 @@ COMMON = [
         help="Print the version and exit.",
     ),
     _option("--app-dir", default="", help="Directory in which APP is looked for."),
-    _option("--h11-max-incomplete-event-size", type=int, help=NOT_YET),
+    _option(
+        "--h11-max-incomplete-event-size",
+        type=int,
+        help="Sets --limit-request-line and --limit-request-headers, unless those are set.",
+    ),
     _option("--reset-contextvars", is_flag=True, help="Run requests in an empty context."),
     _option("--factory", is_flag=True, help="APP is a function that makes the application."),
+    # Beyond uvicorn's.
+    *(
+        _option(
+            "--" + limit.name.replace("_", "-"),
+            type=limit.type,
+            default=limit.default,
+            show_default=limit.default is not None,
+            help=limit.help,
+        )
+        for limit in LIMITS
+    ),
 ]
 
 
@@ -353,7 +369,8 @@ def _serve(app: str, app_dir: str | None, options: dict[str, Any]) -> None:
 
 
 def _fail_option(error: OptionError) -> Any:
-    _fail(f"--{error.option.replace('_', '-')} {error.reason}")
+    option = {"headers": "header"}.get(error.option, error.option)
+    _fail(f"--{option.replace('_', '-')} {error.reason}")
 
 
 def _fail(text: str) -> Any:

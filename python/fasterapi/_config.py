@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from fasterapi import _app, _bind, _logging, _systemd
+from fasterapi import _app, _bind, _limits, _logging, _systemd
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._options import DEFAULTS, OptionError, UnsupportedOption, refuse_unsupported
 from fasterapi._proxy import ProxyHeaders
@@ -20,6 +20,8 @@ from fasterapi._watched import Watched
 
 STARTUP_FAILURE = 3
 SERVER_NAME = "fasterapi"
+# They say where a message ends, and what becomes of the connection.
+FRAMING = frozenset(["connection", "content-length", "trailer", "transfer-encoding", "upgrade"])
 CONTROL = frozenset([*range(0x20), 0x7F]) - {0x09}
 
 logger = logging.getLogger("uvicorn.error")
@@ -89,6 +91,14 @@ class Config:
         workers_max_rss: int | None = None,
         timeout_worker_blocked: int = 300,
         timeout_drain: float = 0,
+        limit_request_line: int = 8192,
+        limit_request_headers: int = 32768,
+        limit_request_header_count: int = 100,
+        limit_request_body: int | None = None,
+        limit_min_rate: int = 240,
+        timeout_request_header: float = 10.0,
+        timeout_request_body: float = 30.0,
+        timeout_write: float = 30.0,
     ) -> None:
         given = dict(locals())
         if workers is None:
@@ -135,7 +145,10 @@ class Config:
             (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers
         ]
         self.factory = factory
+        self.h11_max_incomplete_event_size = h11_max_incomplete_event_size
         self.reset_contextvars = reset_contextvars
+        for limit in _limits.LIMITS:
+            setattr(self, limit.name, given[limit.name])
         for name in DEFAULTS:  # all at their defaults, for those who look
             setattr(self, name, given[name])
 
@@ -184,12 +197,6 @@ class Config:
     @property
     def asgi_version(self) -> str:
         return "2.0" if self.interface == "asgi2" else "3.0"
-
-    @property
-    def server_name(self) -> str:
-        """For the field Server; empty: it is not sent, or among `headers`."""
-        replaced = any(name == b"server" for name, _ in self.encoded_headers)
-        return SERVER_NAME if self.server_header and not replaced else ""
 
     def configure_logging(self) -> None:
         _logging.configure(self.log_config, self.log_level, self.access_log, self.use_colors)
@@ -357,6 +364,12 @@ def _check(given: dict[str, Any]) -> None:
         # RFC 9110, section 5.5: they would end the field, or the head.
         if not name or not name.isascii() or CONTROL & {*name.encode(), *value.encode()}:
             raise OptionError("headers", f"has {name!r}, which is no field of HTTP")
+        if name.lower() in FRAMING:
+            raise OptionError("headers", f"has {name!r}, which is for the server to say")
+    size = given["h11_max_incomplete_event_size"]
+    if size is not None and not 0 <= size < 2**32:
+        raise OptionError("h11_max_incomplete_event_size", f"must be from 0 to {2**32 - 1}")
+    _limits.check(given)
 
 
 def _load_environment(path: str | os.PathLike[str]) -> None:

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 @final
@@ -21,6 +21,7 @@ class Worker:
         loop: asyncio.AbstractEventLoop,
         /,
         *,
+        on_warning: Callable[[str], None] | None = None,
         on_error: Callable[[str, BaseException | None], None] | None = None,
         on_access: Callable[[dict[str, Any], int], None] | None = None,
         state: dict[str, Any] = ...,
@@ -28,8 +29,26 @@ class Worker:
         asgi_version: str = "3.0",
         unix_path: str | None = None,
         server_header: str = "fasterapi",
+        headers: Sequence[tuple[bytes, bytes]] = (),
         date_header: bool = True,
+        limit_request_line: int = 8192,
+        limit_request_headers: int = 32768,
+        limit_request_header_count: int = 100,
+        limit_request_body: int | None = None,
+        limit_request_trailers: int = 8192,
+        limit_chunk_extension: int = 256,
+        limit_chunk_extensions: int = 4096,
+        limit_min_rate: int = 240,
+        limit_pending_output: int = 262144,
+        limit_pipelined: int = 64,
+        limit_connections: int = 65536,
+        limit_connections_per_address: int = 0,
+        limit_requests_per_connection: int = 0,
+        timeout_request_header: float | None = 10,
+        timeout_request_body: float | None = 30,
+        timeout_write: float | None = 30,
         timeout_keep_alive: float | None = 75,
+        drain_grace: float = 0.5,
     ) -> None: ...
     @property
     def connections(self) -> int: ...

@@ -22,14 +22,12 @@ DEFAULTS: dict[str, Any] = {
     "ssl_ca_certs": None,
     "ssl_ciphers": None,
     "ssl_context_factory": None,
-    "h11_max_incomplete_event_size": None,
 }
 
 _INSTEAD = {
     "http2": "put a proxy that speaks HTTP/2 in front",
     "ws": "WebSockets are not served yet; leave it at auto, or none",
     "ssl": "let a proxy in front do TLS",
-    "h11": "the head of a request may be 32 KiB, which is fixed so far",
 }
 
 

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from fasterapi import _app, _core, _logging
-from fasterapi._config import STARTUP_FAILURE, Config
+from fasterapi import _app, _core, _limits, _logging
+from fasterapi._config import SERVER_NAME, STARTUP_FAILURE, Config
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._systemd import Notifier
 
@@ -181,23 +181,24 @@ class Server:
             state = self.server_state
             app = _app.ConcurrencyLimit(app, config.limit_concurrency, lambda: state.connections)
         on_unix = listening and listening[0].family == socket.AF_UNIX
-        if config.encoded_headers:
-            app = _app.with_headers(app, config.encoded_headers)
         # Requests run in copies of the context in which the worker is made.
         context = contextvars.Context() if config.reset_contextvars else contextvars.copy_context()
         worker = context.run(
             _core.Worker,
             app,
             loop,
+            on_warning=logger.warning,
             on_error=log_error,
             on_access=log_access if access_logger.hasHandlers() else None,
             state=self.lifespan.state,
             root_path=config.root_path,
             asgi_version=config.asgi_version,
             unix_path=listening[0].getsockname() if on_unix else None,
-            server_header=config.server_name,
+            server_header=SERVER_NAME if config.server_header else "",
+            headers=config.encoded_headers,
             date_header=config.date_header,
             timeout_keep_alive=config.timeout_keep_alive,
+            **_limits.of(config),
         )
         self.server_state.worker = worker
         for listener in listening:

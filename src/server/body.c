@@ -86,14 +86,15 @@ void fa__conn_want_body(fa__conn *conn)
         fa__conn_commit(conn, fa__http1_write_literal(at, FA__HTTP1_CONTINUE));
 }
 
-/* The handler that reads the body may answer; else the server does. */
+/* The handler that reads the body may answer, in its own words; else the server does. */
 static void tell_of_failure(fa__conn *conn, int error)
 {
     fa_request *req = conn->req;
 
-    fa__worker_warn(conn->worker, &conn->peer, error);
     ++conn->in_call;
     req->body_fn(req, (fa_slice){NULL, 0}, error, req->body_data);
+    if (!conn->broken && req->answer != FA__ANSWER_ENDED)
+        fa__worker_warn(conn->worker, &conn->peer, error);
     if (!conn->broken && req->answer == FA__ANSWER_NONE)
         (void)fa_respond_error(req, fa_error_status(error),
                                fa_slice_of(fa_strerror(error)));

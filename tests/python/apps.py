@@ -106,6 +106,14 @@ async def echo(scope, receive, send):
     await answer(send, json.dumps([body.decode("latin-1"), last]).encode())
 
 
+async def count(scope, receive, send):
+    total, message = 0, {"more_body": True}
+    while message.get("more_body"):
+        message = await receive()
+        total += len(message.get("body", b""))
+    await answer(send, b"%d" % total)
+
+
 async def unread(scope, receive, send):
     await answer(send, b"not read")
 

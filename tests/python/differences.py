@@ -125,7 +125,10 @@ def is_refusal(answer: peers.Answer) -> bool:
     return answer.status in ERRORS and ("connection", "close") in answer.fields
 
 
-REFUSALS = re.escape(INVALID) + r"|(?:\d{4}-\d\d-\d\d .* request of 127\.0\.0\.1 refused: .*\n)+"
+REFUSALS = (
+    re.escape(INVALID)
+    + r"|WARNING:  (HTTP version|Expectation|Transfer coding) not supported\.\n"
+)
 
 
 @rule("requests that our parser refuses (differences-http1.md)", REFUSALS)

@@ -88,6 +88,20 @@ except ValueError as error:
     assert f"'{options.partition('=')[0]}'" in python(site, code)
 
 
+def test_limits_have_the_same_defaults_everywhere(site: pathlib.Path) -> None:
+    code = """
+import inspect, re, fasterapi
+from fasterapi._limits import LIMITS
+parameters = inspect.signature(fasterapi.Config).parameters
+stub = open(fasterapi.__path__[0] + "/_core.pyi").read()
+for limit in LIMITS:
+    assert parameters[limit.name].default == limit.default, limit
+    told = re.search(f" {limit.name}: .* = (.*),", stub)[1]
+    assert told == f"{limit.default:g}" if limit.default else told == "None", limit
+"""
+    python(site, code)
+
+
 def test_trusted_hosts(site: pathlib.Path) -> None:
     """As uvicorn's, for hosts and lists of all kinds."""
     code = r"""
