@@ -7,7 +7,19 @@ import time
 import pytest
 import websockets.asyncio.client
 from server import Server, get, serving
-from websocket import BINARY, CLOSE, PING, PONG, TEXT, Frame, RawWebSocket, close, frame, handshake
+from websocket import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    Frame,
+    RawWebSocket,
+    close,
+    frame,
+    handshake,
+    start_echo,
+)
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -49,7 +61,9 @@ OFFERS = {
     "permessage-deflate; client_max_window_bits=10": (
         "permessage-deflate; server_max_window_bits=12; client_max_window_bits=10"
     ),
-    "permessage-deflate; server_max_window_bits=10": "permessage-deflate; server_max_window_bits=10",
+    "permessage-deflate; server_max_window_bits=10": (
+        "permessage-deflate; server_max_window_bits=10"
+    ),
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover": (
         "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
         "server_max_window_bits=12"
@@ -214,7 +228,9 @@ def test_what_inflates_too_far_is_refused_early(server: Server):
 # ---- close ----
 
 
-@pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1001, "bye"), (3000, "ö"), (4999, "x" * 123)])
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1000, ""), (1001, "bye"), (3000, "ö"), (4999, "x" * 123)]
+)
 def test_closed_by_the_client(server: Server, code: int, reason: str):
     seen = len(server.events)
     with connect(url(server)) as ws:
@@ -274,7 +290,9 @@ def test_aborted(server: Server):
 
 
 @pytest.mark.parametrize("how", ["end", "reset"])
-@pytest.mark.parametrize("within", [b"", frame(TEXT, b"half", fin=False), frame(TEXT, b"x" * 500)[:99]])
+@pytest.mark.parametrize(
+    "within", [b"", frame(TEXT, b"half", fin=False), frame(TEXT, b"x" * 500)[:99]]
+)
 def test_a_client_that_goes_away(server: Server, how: str, within: bytes):
     seen = len(server.events)
     with RawWebSocket(server, "/websocket") as ws:
@@ -312,3 +330,18 @@ def test_counters(build_dir):
         assert (counted["messages_in"], counted["messages_out"]) == (5, 5)
         assert counted["responses_1xx"] == 1
         assert server.ask(get("/hello")).status == 200
+
+
+def test_the_example(build_dir):
+    program, address = start_echo(build_dir)
+    try:
+        with connect(address) as ws:
+            ws.send("hello")
+            assert ws.recv() == "hello"
+            program.terminate()
+            with pytest.raises(ConnectionClosed) as caught:
+                ws.recv()
+            assert caught.value.rcvd.code == 1012
+    finally:
+        program.terminate()
+        assert program.wait(10) == 0

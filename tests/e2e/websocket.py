@@ -2,7 +2,11 @@
 
 import base64
 import os
+import pathlib
+import socket
 import struct
+import subprocess
+import time
 from dataclasses import dataclass
 
 from server import Answer, Client, Server, get
@@ -52,7 +56,9 @@ class Frame:
 class RawWebSocket:
     """A client without manners. `early` goes out in one piece with the request."""
 
-    def __init__(self, server: Server, path: str, *fields: str, early: bytes = b"", rcvbuf: int = 0):
+    def __init__(
+        self, server: Server, path: str, *fields: str, early: bytes = b"", rcvbuf: int = 0
+    ) -> None:
         self.client = Client(server, rcvbuf)
         self.client.send(handshake(path, *fields) + early)
         self.answer: Answer = self.client.head()
@@ -83,3 +89,23 @@ class RawWebSocket:
 
     def at_end(self) -> bool:
         return self.client.at_end()
+
+
+def start_echo(build_dir: pathlib.Path) -> tuple[subprocess.Popen, str]:
+    """The example program, on a port that was free, and its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = [build_dir / "examples" / "echo", str(port)]
+    server = subprocess.Popen(program, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return server, f"ws://127.0.0.1:{port}"
+        except OSError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.02)
+    server.kill()
+    raise SystemExit(f"{server.args[0]} does not listen on port {port}")

@@ -1,6 +1,56 @@
 /* WebSockets on a worker: what the application is told, and when; what goes out. */
 #include "websockets.h"
 
+/* ---- how often is written ---- */
+
+static unsigned writes; /* of the server */
+
+ssize_t __real_send(int fd, const void *p, size_t n, int flags);
+ssize_t __wrap_send(int fd, const void *p, size_t n, int flags);
+ssize_t __wrap_send(int fd, const void *p, size_t n, int flags)
+{
+    writes += fd != peer.fd;
+    return __real_send(fd, p, n, flags);
+}
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    writes += fd != peer.fd;
+    return __real_sendmsg(fd, message, flags);
+}
+
+static void test_a_batch_is_one_write(void **state)
+{
+    (void)state;
+    task = ECHO_THRICE;
+    open_one(REQUEST("/"));
+    writes = 0;
+    SAY(TEXT_HI TEXT_HI PING_A);
+    EXPECT("\x81\x02hi\x81\x02hi\x81\x02hi\x81\x02hi\x81\x02hi\x81\x02hi\x8a\x01"
+           "a");
+    CHECK_U64(writes, ==, 1);
+}
+
+/* What is large goes out from where it is, together with what was written before it. */
+static void test_a_large_message_is_one_write(void **state)
+{
+    static char large[50000];
+
+    (void)state;
+    open_one(REQUEST("/"));
+    writes = 0;
+    CHECK_INT(
+        fa_websocket_send(ws, FA_WEBSOCKET_BINARY, (fa_slice){large, sizeof(large)}), ==,
+        0);
+    settle(worker, &peer);
+    CHECK_U64(peer.len, ==, sizeof(large) + 4);
+    CHECK_U64(writes, ==, 1);
+}
+
+/* ---- messages and the end ---- */
+
 static void test_close_by_peer(void **state)
 {
     (void)state;
@@ -364,6 +414,8 @@ static void test_write_to_gone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_a_batch_is_one_write),
+        TEST(test_a_large_message_is_one_write),
         TEST(test_close_by_peer),
         TEST(test_close_by_us),
         TEST(test_close_is_not_answered),
