@@ -59,6 +59,8 @@ typedef struct fa_route {
     bool stream_body;        /* call the handler at once, the body by fa_request_read() */
     bool whole_if_there;     /* with stream_body: a body that came with the head is had by
                                 fa_request_body(); see fa_request_body_whole() */
+    bool any_method;         /* with fa_app_fallback(): paths that routes match with other
+                                methods or another slash only are its own too */
     uint64_t max_body_bytes; /* 0: fa_limits.max_body_bytes */
 } fa_route;
 
@@ -72,8 +74,8 @@ FA_API int fa_app_add_route(fa_app *app, const fa_route *route);
     contain `app`. Errors as fa_app_route(). */
 FA_API int fa_app_mount(fa_app *app, const char *prefix, fa_app *sub);
 
-/** Answers what no route matches, instead of 404. The path is not known then, so
-    405 and slash redirects still come first. Pattern and methods of `route` do not
+/** Answers what no route matches, instead of 404. 405 and slash redirects still come
+    first, unless route->any_method. Pattern and methods of `route` do not
     matter. Returns 0, FA_ERR_INVALID (no handler) or FA_ERR_STATE. */
 FA_API int fa_app_fallback(fa_app *app, const fa_route *route);
 

@@ -1,30 +1,38 @@
 #include "application.h"
 
 PyObject *
+application_iterator(PyObject *awaitable)
+{
+    PyObject *iterator;
+
+    if (awaitable == NULL || PyCoro_CheckExact(awaitable))
+        return awaitable;
+    iterator = PyObject_CallMethod(awaitable, "__await__", NULL);
+    if (iterator == NULL && PyErr_ExceptionMatches(PyExc_AttributeError) &&
+        Py_TYPE(awaitable)->tp_as_async == NULL)
+        PyErr_Format(PyExc_TypeError, "object %.100s can't be used in 'await' expression",
+                     Py_TYPE(awaitable)->tp_name);
+    Py_DECREF(awaitable);
+    return iterator;
+}
+
+PyObject *
 application_call(Worker *worker, PyObject *scope, PyObject *owner,
                  PyMethodDef *receive_def, PyMethodDef *send_def)
 {
     PyObject *receive = PyCFunction_New(receive_def, owner);
     PyObject *send = PyCFunction_New(send_def, owner);
-    PyObject *coroutine = NULL, *iterator;
+    PyObject *awaitable = NULL;
 
     if (receive != NULL && send != NULL) {
         PyObject *args[4] = {NULL, scope, receive, send};
 
-        coroutine = PyObject_Vectorcall(worker->asgi, args + 1,
+        awaitable = PyObject_Vectorcall(worker->asgi, args + 1,
                                         3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     }
     Py_XDECREF(receive);
     Py_XDECREF(send);
-    if (coroutine == NULL || PyCoro_CheckExact(coroutine))
-        return coroutine;
-    iterator = PyObject_CallMethod(coroutine, "__await__", NULL);
-    if (iterator == NULL && PyErr_ExceptionMatches(PyExc_AttributeError) &&
-        Py_TYPE(coroutine)->tp_as_async == NULL)
-        PyErr_Format(PyExc_TypeError, "object %.100s can't be used in 'await' expression",
-                     Py_TYPE(coroutine)->tp_name);
-    Py_DECREF(coroutine);
-    return iterator;
+    return application_iterator(awaitable);
 }
 
 PyObject *

@@ -10,6 +10,10 @@
 PyObject *application_call(Worker *worker, PyObject *scope, PyObject *owner,
                            PyMethodDef *receive, PyMethodDef *send);
 
+/* The iterator that drives `awaitable` (taken over, may be NULL), or NULL with an
+   exception. */
+PyObject *application_iterator(PyObject *awaitable);
+
 /* The exception that is set, with its traceback: no longer set, a new reference. */
 PyObject *application_take_error(void);
 

@@ -62,6 +62,8 @@ typedef struct core_state {
     CORE_TEXTS(X)
 #undef X
     PyObject *methods[FA_QUERY + 1]; /* "GET", ... */
+    PyTypeObject *plan_type, *run_type;
+    PyObject *deepcopy, *from_attributes; /* of copy; ("from_attributes",) */
 } core_state;
 
 extern struct PyModuleDef core_module;
@@ -154,6 +156,32 @@ void scope_cache_clear(scope_cache *cache);
 /* The ASGI scope of an HTTP request. New reference or NULL. */
 PyObject *scope_of_request(Worker *worker, fa_request *req);
 
+/* ---- json_text.c ---- */
+
+/* Bytes that grow; all zeros is empty. */
+typedef struct json_text {
+    char *p;
+    size_t len, room;
+} json_text;
+
+/* Appends `value` as json.dumps() has it for JSONResponse, if it consists of plain
+   builtin objects. False: it does not, or there is no memory; `text` is as before then,
+   and no exception is set. */
+bool json_text_add(json_text *text, PyObject *value);
+void json_text_free(json_text *text);
+
+/* ---- plan.h: routes that are served without the application ---- */
+
+typedef struct plan_route plan_route;
+
+extern PyType_Spec plan_spec, run_spec;
+
+/* Adds worker->routes to its application: a tuple of (pattern, methods, plan or None).
+   What has no plan, and what no pattern matches, is for the ASGI application. 0 or -1
+   with an exception. */
+int plan_add_routes(Worker *worker);
+void plan_free_routes(Worker *worker);
+
 /* ---- worker.c ---- */
 
 struct Worker {
@@ -166,6 +194,10 @@ struct Worker {
     PyObject *context;  /* of which each carrier gets a copy */
     PyObject *carriers; /* list: those that wait for work */
 
+    plan_route *plan_routes;
+    unsigned long long polls; /* calls of poll() so far */
+    json_text text;           /* the body being written; its memory is kept */
+
     /* Options: keywords of Worker(), listed in options.c. Objects may be None. */
     fa_server_options options;
     PyObject *on_warning;    /* called with (message), or None */
@@ -175,6 +207,7 @@ struct Worker {
     PyObject *root_path;     /* str, ASCII */
     PyObject *asgi_version;  /* str */
     PyObject *server_header; /* str */
+    PyObject *routes;        /* tuple, see plan.h, or None */
     PyObject *unix_path;     /* str: where unix sockets listen; or None */
     PyObject *headers;       /* sequence of pairs of bytes, sent with every answer */
     PyObject *root_path_bytes;

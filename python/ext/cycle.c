@@ -69,8 +69,9 @@ send_500(Cycle *self)
 }
 
 /* The application has returned, or raised. */
-static bool
-on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *Py_UNUSED(next))
+bool
+cycle_done(PyObject *owner, PyObject *result, PyObject *error,
+           carrier_job *Py_UNUSED(next))
 {
     Cycle *self = (Cycle *)owner;
     Worker *worker = self->worker;
@@ -124,13 +125,32 @@ cycle_new(Worker *worker, fa_request *req)
 static PyMethodDef receive_def = {"receive", cycle_receive, METH_NOARGS, NULL};
 static PyMethodDef send_def = {"send", cycle_send, METH_O, NULL};
 
-static void
-report_current(Cycle *self)
+void
+cycle_report_raised(Cycle *self)
 {
     PyObject *error = application_take_error();
 
-    (void)on_done((PyObject *)self, NULL, error, NULL);
+    (void)cycle_done((PyObject *)self, NULL, error, NULL);
     Py_DECREF(error);
+}
+
+/* The server holds a reference until on_finish. */
+static void
+attach(Cycle *self, fa_request *req)
+{
+    self->req = req;
+    Py_INCREF((PyObject *)self);
+    fa_request_on_finish(req, on_finish, self);
+    fa_response_on_drain(req, on_drain, self);
+}
+
+void
+cycle_defer(Cycle *self)
+{
+    if (self->complete || self->req == NULL || self->disconnected ||
+        self->deferred != NULL)
+        return;
+    self->deferred = fa_request_defer(self->req);
 }
 
 int
@@ -144,19 +164,57 @@ cycle_on_request(fa_request *req, void *user_data)
         PyErr_WriteUnraisable((PyObject *)worker);
         return FA_ERR_NOMEM;
     }
-    self->req = req;
-    Py_INCREF((PyObject *)self); /* the server's, until on_finish */
-    fa_request_on_finish(req, on_finish, self);
-    fa_response_on_drain(req, on_drain, self);
+    attach(self, req);
     job = (carrier_job){
         application_call(worker, self->scope, (PyObject *)self, &receive_def, &send_def),
-        (PyObject *)self, on_done};
+        (PyObject *)self, cycle_done};
     if (job.coroutine == NULL || carrier_run(worker, &job) < 0)
-        report_current(self);
-    if (!self->complete && self->req != NULL && !self->disconnected)
-        self->deferred = fa_request_defer(req);
+        cycle_report_raised(self);
+    cycle_defer(self);
     Py_DECREF((PyObject *)self);
     return 0;
+}
+
+Cycle *
+cycle_take_over(Worker *worker, fa_request *req, fa_deferred *deferred, PyObject *scope)
+{
+    PyTypeObject *type = worker->core->cycle_type;
+    Cycle *self;
+
+    if (req != NULL) {
+        self = cycle_new(worker, req);
+        if (self == NULL)
+            return NULL;
+        attach(self, req);
+        self->deferred = deferred;
+        return self;
+    }
+    self = (Cycle *)type->tp_alloc(type, 0);
+    if (self == NULL)
+        return NULL;
+    self->worker = (Worker *)Py_NewRef((PyObject *)worker);
+    self->scope = scope != NULL ? Py_NewRef(scope) : PyDict_New();
+    self->disconnected = true;
+    if (self->scope == NULL)
+        Py_CLEAR(self);
+    return self;
+}
+
+PyObject *
+cycle_call(Cycle *self, PyObject *finish, PyObject *error, PyObject *result)
+{
+    PyObject *receive = PyCFunction_New(&receive_def, (PyObject *)self);
+    PyObject *send = PyCFunction_New(&send_def, (PyObject *)self), *coroutine = NULL;
+
+    if (receive != NULL && send != NULL) {
+        PyObject *args[5] = {self->scope, receive, send, error != NULL ? error : Py_None,
+                             result != NULL ? result : Py_None};
+
+        coroutine = PyObject_Vectorcall(finish, args, 5, NULL);
+    }
+    Py_XDECREF(receive);
+    Py_XDECREF(send);
+    return coroutine;
 }
 
 /* ---- the type ---- */

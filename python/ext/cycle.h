@@ -34,6 +34,23 @@ void cycle_resolve(Worker *worker, PyObject *future);
 /* A new future of the loop, or NULL. */
 PyObject *cycle_future(Cycle *self);
 
+/* For a request that was begun elsewhere. `req` is NULL when it has ended meanwhile, and
+   `scope` (borrowed, may be NULL) what it was; `deferred` is taken over. New reference or
+   NULL. */
+Cycle *cycle_take_over(Worker *worker, fa_request *req, fa_deferred *deferred,
+                       PyObject *scope);
+
+/* finish(scope, receive, send, error or None, result): a coroutine or NULL. */
+PyObject *cycle_call(Cycle *self, PyObject *finish, PyObject *error, PyObject *result);
+
+/* carrier_job.done of a coroutine that answers as an ASGI application does. */
+bool cycle_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *next);
+/* The same when it could not be begun, with the exception that is set. */
+void cycle_report_raised(Cycle *self);
+
+/* To be called when the server's call returns: the answer may come later. */
+void cycle_defer(Cycle *self);
+
 /* ---- receive.c ---- */
 
 /* receive(), METH_NOARGS. */

@@ -50,11 +50,24 @@ take_from_asyncio(core_state *core)
 }
 
 static int
+take_for_plans(core_state *core)
+{
+    PyObject *copy = PyImport_ImportModule("copy");
+
+    core->from_attributes = Py_BuildValue("(s)", "from_attributes");
+    core->deepcopy = copy != NULL ? PyObject_GetAttrString(copy, "deepcopy") : NULL;
+    Py_XDECREF(copy);
+    return core->from_attributes != NULL && core->deepcopy != NULL ? 0 : -1;
+}
+
+static int
 core_exec(PyObject *mod)
 {
     core_state *core = PyModule_GetState(mod);
 
-    if (intern_all(core) < 0 || take_from_asyncio(core) < 0 ||
+    if (intern_all(core) < 0 || take_from_asyncio(core) < 0 || take_for_plans(core) < 0 ||
+        add_type(mod, &core->plan_type, &plan_spec, true) < 0 ||
+        add_type(mod, &core->run_type, &run_spec, false) < 0 ||
         add_type(mod, &core->operation_type, &operation_spec, false) < 0 ||
         add_type(mod, &core->carrier_type, &carrier_spec, true) < 0 ||
         add_type(mod, &core->cycle_type, &cycle_spec, false) < 0 ||
@@ -69,6 +82,9 @@ core_traverse(PyObject *mod, visitproc visit, void *arg)
 {
     core_state *core = PyModule_GetState(mod);
 
+    Py_VISIT(core->plan_type);
+    Py_VISIT(core->run_type);
+    Py_VISIT(core->deepcopy);
     Py_VISIT(core->worker_type);
     Py_VISIT(core->cycle_type);
     Py_VISIT(core->carrier_type);
@@ -85,6 +101,10 @@ core_clear(PyObject *mod)
 {
     core_state *core = PyModule_GetState(mod);
 
+    Py_CLEAR(core->plan_type);
+    Py_CLEAR(core->run_type);
+    Py_CLEAR(core->deepcopy);
+    Py_CLEAR(core->from_attributes);
     Py_CLEAR(core->worker_type);
     Py_CLEAR(core->cycle_type);
     Py_CLEAR(core->carrier_type);

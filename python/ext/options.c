@@ -27,6 +27,7 @@ static const option options[] = {
     {"on_error", OPTION_OBJECT, offsetof(Worker, on_error)},
     {"on_access", OPTION_OBJECT, offsetof(Worker, on_access)},
     {"state", OPTION_DICT, offsetof(Worker, state)},
+    {"routes", OPTION_OBJECT, offsetof(Worker, routes)},
     {"root_path", OPTION_STR, offsetof(Worker, root_path)},
     {"asgi_version", OPTION_STR, offsetof(Worker, asgi_version)},
     {"unix_path", OPTION_OBJECT, offsetof(Worker, unix_path)},

@@ -66,6 +66,7 @@ make_worker(Worker *self)
         .user_data = self,
         .stream_body = true,
         .whole_if_there = true,
+        .any_method = true,
     };
     const fa_log_options logging = {.level = FA_LOG_WARNING, .fn = on_log, .ctx = self};
     message_fields fields;
@@ -82,6 +83,8 @@ make_worker(Worker *self)
     self->options.fields = fields.at;
     self->options.field_count = fields.count;
     rv = fa_app_fallback(self->app, &all);
+    if (rv == 0 && plan_add_routes(self) < 0)
+        return -1;
     if (rv == 0)
         rv = fa_worker_new(&self->worker, self->app, &self->options);
     message_fields_free(&fields);
@@ -167,6 +170,7 @@ worker_poll(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     if (worker == NULL)
         return NULL;
+    ++((Worker *)op)->polls;
     rv = fa_worker_poll(worker, 0, ROUNDS);
     if (rv < 0 && raise_fa(rv) < 0)
         return NULL;
@@ -264,6 +268,8 @@ worker_dealloc(PyObject *op)
     fa_worker_del(self->worker);
     fa_logger_del(self->logger);
     fa_app_del(self->app);
+    plan_free_routes(self);
+    json_text_free(&self->text);
     (void)worker_clear(op);
     type->tp_free(op);
     Py_DECREF(type);

@@ -112,6 +112,14 @@ COMMON = [
         help="A worker whose resident memory is above it is replaced, the new one first.",
     ),
     _option(
+        "--engine",
+        type=click.Choice(["auto", "asgi"]),
+        default="asgi",
+        show_default=True,
+        help="auto: routes of FastAPI that are understood are called straight from C; asgi: "
+        "everything goes through the application.",
+    ),
+    _option(
         "--loop",
         default="auto",
         metavar="[none|auto|asyncio|uvloop|zuvloop|MODULE:FACTORY]",

@@ -91,6 +91,7 @@ class Config:
         workers_max_rss: int | None = None,
         timeout_worker_blocked: int = 300,
         timeout_drain: float = 0,
+        engine: Literal["auto", "asgi"] = "asgi",
         limit_request_line: int = 8192,
         limit_request_headers: int = 32768,
         limit_request_header_count: int = 100,
@@ -113,6 +114,7 @@ class Config:
         self.fd = fd
         self.loop = loop
         self.http = http
+        self.engine = engine
         self.ws = ws
         self.lifespan = lifespan
         self.log_config = log_config
@@ -155,6 +157,7 @@ class Config:
         self._passed = _systemd.listening_fds()
         self.loaded = False
         self.loaded_app: Any = None
+        self.made_app: Any = None
         self.configure_logging()
         if self.should_reload:
             self._watch(reload_dirs, reload_includes, reload_excludes)
@@ -213,6 +216,7 @@ class Config:
         """Makes `loaded_app` what the server calls."""
         assert not self.loaded
         app = self._made(self.load_app())
+        self.made_app = app
         if self.interface == "auto":
             self.interface = "asgi3" if _app.is_asgi3(app) else "asgi2"
         if self.interface == "asgi2":
@@ -240,6 +244,28 @@ class Config:
                 "--factory flag explicitly."
             )
         return made
+
+    def compile_routes(self) -> tuple[Any, ...] | None:
+        """What the core may answer without the application; called after the startup of
+        the lifespan, which may still add routes. None: nothing."""
+        if self.engine == "asgi":
+            return None
+        try:
+            from fasterapi._compile import NotCompiled, compile_app
+        except ImportError:
+            return None  # no FastAPI here, or not with the parts we know
+        try:
+            compiled = compile_app(self.made_app)
+        except NotCompiled as reason:
+            logger.info("Engine: every route is served through ASGI, since %s", reason)
+            return None
+        counts = compiled.counts
+        logger.info(
+            "Engine: %d routes compiled, %d served through ASGI",
+            counts["compiled"],
+            counts["asgi"],
+        )
+        return compiled.table
 
     def make_lifespan(self) -> Lifespan | NoLifespan:
         if self.lifespan == "off":
@@ -332,6 +358,7 @@ def _check(given: dict[str, Any]) -> None:
     for name, choices in (
         ("lifespan", ("auto", "on", "off")),
         ("interface", ("auto", "asgi3", "asgi2")),
+        ("engine", ("auto", "asgi")),
     ):
         if given[name] not in choices:
             raise OptionError(name, f"must be one of {', '.join(choices)}")

@@ -191,6 +191,7 @@ class Server:
             on_error=log_error,
             on_access=log_access if access_logger.hasHandlers() else None,
             state=self.lifespan.state,
+            routes=config.compile_routes(),
             root_path=config.root_path,
             asgi_version=config.asgi_version,
             unix_path=listening[0].getsockname() if on_unix else None,

@@ -61,6 +61,14 @@ static void answer_no_route(fa_request *req, fa_slice path, const fa__route_matc
     }
 }
 
+static bool is_for_fallback(const fa_app *app, fa__route_kind kind)
+{
+    if (app->fallback.handler == NULL || kind == FA__ROUTE_FOUND ||
+        kind == FA__ROUTE_MOUNT)
+        return false;
+    return kind == FA__ROUTE_NOT_FOUND || app->fallback.any_method;
+}
+
 /* Finds who answers `req`, through the mounts. NULL: it has been answered. */
 static const fa__endpoint *resolve(fa_request *req)
 {
@@ -82,7 +90,7 @@ static const fa__endpoint *resolve(fa_request *req)
         }
         (void)fa__router_match(req->app->router, req->head.method, req->head.method_name,
                                rest, &match);
-        if (match.kind == FA__ROUTE_NOT_FOUND && req->app->fallback.handler != NULL)
+        if (is_for_fallback(req->app, match.kind))
             return &req->app->fallback;
         if (match.kind != FA__ROUTE_FOUND && match.kind != FA__ROUTE_MOUNT) {
             answer_no_route(req, rest, &match);

@@ -1,0 +1,91 @@
+/* Plans: routes of FastAPI that are served straight from C. fasterapi/_compile/ reads the
+   application and makes them. Read plan_on_request() in plan_run.c first. */
+#ifndef FA_EXT_PLAN_H
+#define FA_EXT_PLAN_H
+
+#include "cycle.h"
+
+/* Where a value comes from. These numbers are also in fasterapi/_compile/_params.py. */
+typedef enum param_source {
+    PARAM_PATH,
+    PARAM_QUERY,
+    PARAM_HEADER,
+    PARAM_COOKIE,
+    PARAM_BODY,
+    PARAM_SOURCES,
+} param_source;
+
+/* What is made of it without asking pydantic: the usual spellings of simple types. What
+   is spelled otherwise goes to `validate`. Likewise. */
+typedef enum param_form {
+    FORM_ANY,
+    FORM_STR,
+    FORM_INT,
+    FORM_FLOAT,
+    FORM_BOOL,
+    FORM_JSON,   /* of a body: validate(bytes) reads JSON itself */
+    FORM_PARSED, /* of a body: validate(from_json(bytes)) */
+    PARAM_FORMS,
+} param_form;
+
+typedef struct plan_param {
+    param_source source;
+    param_form form;
+    Py_ssize_t index;   /* of the capture in the path */
+    PyObject *key;      /* str: the name by which it is sent */
+    PyObject *validate; /* of a SchemaValidator, or None with FORM_STR */
+    PyObject *fallback; /* the default; NULL: it is required */
+    bool copied;        /* the default is copied for each request */
+    bool many;          /* every value of that name, as a list */
+} plan_param;
+
+/* Something that must be as it was when the plan was made. */
+typedef struct plan_guard {
+    PyObject *object, *attribute;
+    PyObject *expected; /* NULL: any object */
+    Py_ssize_t size;    /* of it; -1: any */
+} plan_guard;
+
+enum { PLAN_PARAMS_MAX = 64 };
+
+typedef struct Plan {
+    PyObject_HEAD core_state *core; /* borrowed: lives as long as the type */
+    plan_param *params;             /* one for each of `names` */
+    Py_ssize_t param_count;
+    plan_guard *guards;
+    Py_ssize_t guard_count;
+    PyObject *kept;     /* tuple: what params and guards point to */
+    PyObject *endpoint; /* gives an awaitable */
+    PyObject *names;    /* tuple of str: the keywords that it is called with */
+    PyObject *finish;   /* finish(scope, receive, send, error or None, result) gives the
+                           coroutine that answers what cannot be answered here */
+    PyObject *encode;   /* encode(result): the body as bytes; or raises */
+    PyObject *response; /* the type of results that are answers themselves */
+    PyObject *validate; /* of the response model, or NULL: there is none */
+    PyObject *to_json;  /* of its serializer */
+    PyObject *to_json_names, *to_json_values; /* tuples: keywords of it */
+    PyObject *refuse; /* refuse(error, result): what to raise when `validate` did */
+    PyObject *parse_cookies; /* of Starlette */
+    PyObject *from_json;     /* of pydantic_core */
+    int status;
+    unsigned long long checked; /* the poll in which the guards were looked at last */
+    bool applies;               /* what they said */
+    unsigned long long served, passed_on; /* requests; left to the application */
+} Plan;
+
+/* A plan and whose routes it is among. */
+struct plan_route {
+    Worker *worker; /* borrowed: it owns this */
+    Plan *plan;     /* borrowed: worker->routes has it */
+    plan_route *next;
+};
+
+/* An fa_handler; `user_data` is the plan_route. */
+int plan_on_request(fa_request *req, void *user_data);
+
+/* The values of the parameters of `req`: new references, room for plan->param_count.
+   False when one is missing or not valid, and then no exception is set: FastAPI itself
+   says what is wrong. */
+bool plan_bind(const Plan *plan, fa_request *req, PyObject **values);
+
+#endif
