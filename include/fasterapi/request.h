@@ -105,7 +105,7 @@ FA_API fa_slice fa_request_body(const fa_request *req);
     body came with the head, and fa_request_read() is FA_ERR_STATE then. */
 FA_API bool fa_request_body_whole(const fa_request *req);
 
-/** The declared Content-Length, or -1 if there is none (chunked). */
+/** The declared Content-Length, INT64_MAX for what is more, or -1 if it is chunked. */
 FA_API int64_t fa_request_content_length(const fa_request *req);
 
 /**

@@ -127,7 +127,9 @@ FA_API void fa_worker_del(fa_worker *worker);
     caller closes it after fa_worker_drain() or fa_worker_del(). FA_ERR_INVALID: not a
     listening socket. */
 FA_API int fa_worker_listen_fd(fa_worker *worker, int fd);
-/** Serves a connected stream socket, which is taken over, on success only. */
+/** Serves a connected stream socket, which is taken over, on success only; one of TCP
+    sends without delay from here on. Returns 0, FA_ERR_CLOSED (it is not connected any
+    more), FA_ERR_LIMIT (of connections), FA_ERR_NOMEM or FA_ERR_SYSTEM. */
 FA_API int fa_worker_adopt(fa_worker *worker, int fd);
 
 /** Readable when fa_worker_poll() has something to do, timers included. */

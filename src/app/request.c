@@ -279,7 +279,8 @@ int64_t fa_request_content_length(const fa_request *req)
 {
     if (req->head.body_kind == FA__BODY_CHUNKED)
         return -1;
-    return (int64_t)req->head.content_length; /* the parser keeps it below INT64_MAX */
+    return req->head.content_length < INT64_MAX ? (int64_t)req->head.content_length
+                                                : INT64_MAX;
 }
 
 int fa_request_read(fa_request *req, fa_body_fn *fn, void *user_data)

@@ -63,6 +63,23 @@ static bool is_space(char c)
     return c == ' ' || c == '\t';
 }
 
+bool fa__digits(uint64_t *out, fa_slice v)
+{
+    uint64_t n = 0;
+
+    if (v.len == 0)
+        return false;
+    for (size_t i = 0; i < v.len; ++i) {
+        unsigned digit = (unsigned)(unsigned char)v.p[i] - '0';
+
+        if (digit > 9 || n > (UINT64_MAX - digit) / 10)
+            return false;
+        n = n * 10 + digit;
+    }
+    *out = n;
+    return true;
+}
+
 bool fa__field_frames(fa_slice name)
 {
     static const fa_slice names[] = {

@@ -2,6 +2,8 @@
 #ifndef FA_HTTP_FIELD_H
 #define FA_HTTP_FIELD_H
 
+#include <stdint.h>
+
 #include <fasterapi/slice.h>
 
 #include "base/ascii.h"
@@ -12,6 +14,10 @@ bool fa__token_valid(fa_slice v);
 /* No control character but HTAB (RFC 9110, 5.5): no CR, LF or NUL with which a value
    could end its line. White space around it and the empty value are valid. */
 bool fa__field_value_valid(fa_slice v);
+
+/* 1*DIGIT (Content-Length, RFC 9110, 8.6), and no sign, space or anything else that
+   strtoull() would take. False, and `*out` untouched, if it is not, or does not fit. */
+bool fa__digits(uint64_t *out, fa_slice v);
 
 /* It frames the message or belongs to the hop (RFC 9110, 6.6.2, 7.6.1, 7.8, 8.6; RFC
    9112, 6): the server's business. */

@@ -50,21 +50,14 @@ static int judge_host(fa__http1_parser *parser, fa_slice value)
     return 0;
 }
 
-/* Content-Length = 1*DIGIT (RFC 9110, 8.6). The same section lets us refuse repeated
+/* Content-Length = 1*DIGIT. RFC 9110, 8.6 lets us refuse repeated
    equal values, in one line or in several; recipients do not agree on them. */
 static int judge_content_length(fa__http1_parser *parser, fa_slice value)
 {
-    uint64_t n = 0;
+    uint64_t n;
 
-    if (value.len == 0 || (parser->seen & FA__SEEN_CONTENT_LENGTH) != 0)
+    if ((parser->seen & FA__SEEN_CONTENT_LENGTH) != 0 || !fa__digits(&n, value))
         return FA_ERR_CONTENT_LENGTH;
-    for (size_t i = 0; i < value.len; ++i) {
-        unsigned digit = (unsigned)(unsigned char)value.p[i] - '0';
-
-        if (digit > 9 || n > (UINT64_MAX - digit) / 10)
-            return FA_ERR_CONTENT_LENGTH;
-        n = n * 10 + digit;
-    }
     if ((parser->seen & FA__SEEN_TRANSFER_ENCODING) != 0)
         return FA_ERR_TRANSFER_ENCODING;
     parser->seen |= FA__SEEN_CONTENT_LENGTH;

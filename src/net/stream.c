@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -106,6 +108,14 @@ int fa__stream_prepare(int fd)
     }
 #endif
     return 0;
+}
+
+int fa__stream_no_delay(int fd)
+{
+    int on = 1;
+
+    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 ? 0
+                                                                          : FA_ERR_SYSTEM;
 }
 
 int fa__stream_pair(int fds[2])

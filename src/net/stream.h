@@ -43,6 +43,10 @@ void fa__stream_abort(int fd);
    SIGPIPE where that is a matter of the socket. Returns 0 or FA_ERR_SYSTEM. */
 int fa__stream_prepare(int fd);
 
+/* A TCP socket sends what it is given at once (TCP_NODELAY); an accepted one has that
+   from its listener. Returns 0 or FA_ERR_SYSTEM. */
+int fa__stream_no_delay(int fd);
+
 /* Two connected unix sockets, prepared. Returns 0 or FA_ERR_SYSTEM. */
 int fa__stream_pair(int fds[2]);
 

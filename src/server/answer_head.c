@@ -116,30 +116,15 @@ int fa__answer_head(fa__conn *conn, int status, const fa__framing *f, fa_slice t
     return with_body ? 1 : 0;
 }
 
-/* 1*DIGIT (RFC 9110, 8.6). */
-static int parse_length(uint64_t *out, fa_slice v)
-{
-    uint64_t n = 0;
-
-    if (v.len == 0 || v.len > 18)
-        return FA_ERR_CONTENT_LENGTH;
-    for (size_t i = 0; i < v.len; ++i) {
-        if (v.p[i] < '0' || v.p[i] > '9')
-            return FA_ERR_CONTENT_LENGTH;
-        n = n * 10 + (uint64_t)(v.p[i] - '0');
-    }
-    *out = n;
-    return 0;
-}
-
 /* Takes what one field says about the framing into `f`, and `*close`. */
 static int note_field(fa__framing *f, bool *close, fa_slice name, fa_slice value)
 {
     if (name.len == 14 && fa__equal_nocase(name, FA_SLICE("content-length"))) {
-        if (f->has_length || f->chunked)
+        if (f->has_length || f->chunked || !fa__digits(&f->length, value) ||
+            f->length > INT64_MAX)
             return FA_ERR_CONTENT_LENGTH;
         f->has_length = true;
-        return parse_length(&f->length, value);
+        return 0;
     }
     if (name.len == 17 && fa__equal_nocase(name, FA_SLICE("transfer-encoding"))) {
         if (f->has_length || f->chunked || !fa__equal_nocase(value, FA_SLICE("chunked")))

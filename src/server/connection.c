@@ -400,14 +400,13 @@ void fa__conn_touch(fa__conn *conn)
 
 /* ---- life ---- */
 
-fa__conn *fa__conn_new(fa_worker *w, int fd, const fa__address *peer)
+int fa__conn_new(fa_worker *w, int fd, const fa__address *peer)
 {
     fa__conn *conn = fa__calloc(&w->shared->alloc, 1, sizeof(*conn));
+    int rv;
 
-    if (conn == NULL) {
-        fa__stream_close(fd);
-        return NULL;
-    }
+    if (conn == NULL)
+        return FA_ERR_NOMEM;
     conn->worker = w;
     conn->peer = *peer;
     conn->since = fa__loop_now(w->loop);
@@ -417,10 +416,10 @@ fa__conn *fa__conn_new(fa_worker *w, int fd, const fa__address *peer)
     fa__buf_init(&conn->out, &w->shared->alloc);
     fa__buf_init(&conn->body, &w->shared->alloc);
     fa__buf_init(&conn->trailer_buf, &w->shared->alloc);
-    if (fa__loop_add(w->loop, &conn->io, fd, FA__READABLE) != 0) {
-        fa__stream_close(fd);
+    rv = fa__loop_add(w->loop, &conn->io, fd, FA__READABLE);
+    if (rv != 0) {
         fa__release(&w->shared->alloc, conn);
-        return NULL;
+        return rv;
     }
     conn->next = w->conns;
     if (conn->next != NULL)
@@ -428,7 +427,7 @@ fa__conn *fa__conn_new(fa_worker *w, int fd, const fa__address *peer)
     w->conns = conn;
     ++w->conn_count;
     set_timer(conn); /* who never sends a byte must go too */
-    return conn;
+    return 0;
 }
 
 /* The request under way learns that it is over. */

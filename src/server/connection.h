@@ -149,9 +149,9 @@ struct fa__conn {
 
 /* ---- connection.c: life, reading, timers ---- */
 
-/* Takes over `fd`. NULL when there is no memory or the loop refuses; `fd` is closed then.
- */
-fa__conn *fa__conn_new(fa_worker *w, int fd, const fa__address *peer);
+/* Takes over `fd` on success only. Returns 0, FA_ERR_NOMEM or FA_ERR_SYSTEM (the loop
+   refuses it). */
+int fa__conn_new(fa_worker *w, int fd, const fa__address *peer);
 
 /* Ends it now: last callbacks, close, free. */
 void fa__conn_del(fa__conn *conn, int error);

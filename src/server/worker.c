@@ -24,17 +24,30 @@ void fa__worker_place(void *worker, int fd, const fa__address *peer)
     fa__worker_take_connection(w, fd, peer);
 }
 
+/* `fd` is taken over on success only. */
+static int add_connection(fa_worker *w, int fd, const fa__address *peer)
+{
+    int rv = fa__conn_new(w, fd, peer);
+
+    fa__count(&w->counters.connections, 1);
+    if (rv == 0) {
+        fa__count(&w->counters.connections_open, 1);
+        return 0;
+    }
+    atomic_fetch_sub_explicit(&w->load, 1, memory_order_relaxed);
+    fa__shared_leave(w->shared, peer);
+    return rv;
+}
+
 void fa__worker_take_connection(fa_worker *w, int fd, const fa__address *peer)
 {
-    fa__count(&w->counters.connections, 1);
-    fa__count(&w->counters.connections_open, 1);
-    if (fa__conn_new(w, fd, peer) == NULL) {
-        fa_log(w->shared->logger, FA_LOG_ERROR, "Server",
-               "no memory for a connection: closed");
-        fa__count(&w->counters.connections_open, (uint64_t)-1);
-        atomic_fetch_sub_explicit(&w->load, 1, memory_order_relaxed);
-        fa__shared_leave(w->shared, peer);
-    }
+    int rv = add_connection(w, fd, peer);
+
+    if (rv == 0)
+        return;
+    fa__stream_close(fd);
+    fa_log(w->shared->logger, FA_LOG_ERROR, "Server",
+           "a connection was closed at once: %s", fa_strerror(rv));
 }
 
 void fa__worker_lost_connection(fa_worker *w, const fa__address *peer)
@@ -281,11 +294,14 @@ int fa_worker_adopt(fa_worker *w, int fd)
         fa__loop_update_now(w->loop); /* its time to send a request begins now */
     memset(&peer, 0, sizeof(peer));
     rv = fa__address_peer(&peer, fd);
+    if (rv == 0 && fa__address_port(&peer) != 0)
+        rv = fa__stream_no_delay(fd);
     if (rv == 0)
         rv = fa__shared_admit(w->shared, &peer);
-    if (rv == 0)
-        fa__worker_place(w, fd, &peer);
-    return rv;
+    if (rv != 0)
+        return rv;
+    atomic_fetch_add_explicit(&w->load, 1, memory_order_relaxed);
+    return add_connection(w, fd, &peer);
 }
 
 int fa_worker_fd(const fa_worker *w)

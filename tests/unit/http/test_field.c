@@ -107,14 +107,45 @@ static void test_list_has(void **state)
     CHECK(!fa__list_has(FA_SLICE(""), FA_SLICE("close")));
 }
 
+static void test_digits(void **state)
+{
+    static const struct {
+        const char *in;
+        bool is;
+        uint64_t out;
+    } cases[] = {
+        {"0", true, 0},
+        {"00000000000000000000000042", true, 42},
+        {"18446744073709551615", true, UINT64_MAX},
+        {"18446744073709551616", false, 7},
+        {"99999999999999999999", false, 7},
+        {"", false, 7},
+        {"+5", false, 7},
+        {"-5", false, 7},
+        {" 5", false, 7},
+        {"5 ", false, 7},
+        {"5,5", false, 7},
+        {"0x5", false, 7},
+        {"\xb2", false, 7},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); ++i) {
+        fa_slice v = exact_copy(cases[i].in);
+        uint64_t n = 7;
+
+        CHECK_INT(fa__digits(&n, v), ==, cases[i].is);
+        CHECK_U64(n, ==, cases[i].out);
+        free((void *)(uintptr_t)v.p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_token),
-        cmocka_unit_test(test_value),
-        cmocka_unit_test(test_trim),
-        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_list_end_leaves_outputs),
+        cmocka_unit_test(test_digits),   cmocka_unit_test(test_token),
+        cmocka_unit_test(test_value),    cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_list),     cmocka_unit_test(test_list_end_leaves_outputs),
         cmocka_unit_test(test_list_has),
     };
 

@@ -4,6 +4,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "failing_alloc.h"
 
 int __real_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
@@ -258,6 +261,53 @@ static void test_not_a_listener(void **state)
     CHECK_U64(fa_worker_connections(worker), ==, 0);
 }
 
+/* A connection that cannot be served stays the caller's. */
+static void test_adopt(void **state)
+{
+    struct sockaddr_in local = {.sin_family = AF_INET};
+    socklen_t length = sizeof(local), size = sizeof(int);
+    int listening = socket(AF_INET, SOCK_STREAM, 0), peer, fd, on = 0, fds[2];
+    fa_server_options mine = quiet_options();
+    fa_counters counters;
+    failing_alloc f;
+    fa_worker *w;
+    fa_app *served;
+
+    (void)state;
+    local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK_INT(bind(listening, (struct sockaddr *)&local, sizeof(local)), ==, 0);
+    CHECK_INT(listen(listening, 1), ==, 0);
+    CHECK_INT(getsockname(listening, (struct sockaddr *)&local, &length), ==, 0);
+    peer = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_INT(connect(peer, (struct sockaddr *)&local, sizeof(local)), ==, 0);
+    fd = accept(listening, NULL, NULL);
+    CHECK(fd >= 0);
+    failing_alloc_init(&f, 0);
+    mine.alloc = &f.alloc;
+    served = fa_app_new(NULL);
+    CHECK(served != NULL);
+    CHECK_INT(fa_worker_new(&w, served, &mine), ==, 0);
+    f.fail_at = f.calls + 1;
+    CHECK_INT(fa_worker_adopt(w, fd), ==, FA_ERR_NOMEM);
+    CHECK_U64(fa_worker_connections(w), ==, 0);
+    fa_worker_counters(w, &counters);
+    CHECK_U64(counters.connections_open, ==, 0);
+    CHECK_INT(fcntl(fd, F_GETFD), >=, 0);
+    CHECK_INT(fa_worker_adopt(w, fd), ==, 0);
+    CHECK_INT(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &size), ==, 0);
+    CHECK_INT(on, !=, 0);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+    CHECK_INT(fa_worker_adopt(w, fds[0]), ==, 0);
+    CHECK_U64(fa_worker_connections(w), ==, 2);
+    fa_worker_del(w);
+    CHECK_INT(fcntl(fd, F_GETFD), <, 0);
+    close(fds[1]);
+    close(peer);
+    close(listening);
+    fa_app_del(served);
+    CHECK_INT(f.held, ==, 0);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -266,7 +316,7 @@ int main(void)
         TEST(test_given_up),       TEST(test_no_descriptors),
         TEST(test_shed),           TEST(test_shed_without_reset),
         TEST(test_per_address),    TEST(test_drain_takes_the_waiting),
-        TEST(test_not_a_listener),
+        TEST(test_not_a_listener), TEST(test_adopt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
