@@ -130,6 +130,17 @@ def status_text(status: int) -> str:
         return f"{status} "
 
 
+def fill_standard_streams() -> None:
+    """Whoever starts us may have closed them. Then the next sockets would get their numbers,
+    and what a library prints would go to a client."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+
+
 LogConfig = dict[str, Any] | str | os.PathLike[str] | IO[Any] | None
 
 
@@ -137,6 +148,7 @@ def configure(
     config: LogConfig, level: str | int | None, access_log: bool, use_colors: bool | None
 ) -> None:
     """Applies a dictConfig, or a file of one (.json, .yaml), or an .ini for fileConfig."""
+    fill_standard_streams()
     logging.addLevelName(TRACE, "TRACE")
     if isinstance(config, os.PathLike):
         config = os.fspath(config)

@@ -30,7 +30,11 @@ class Server:
     def connect(self) -> socket.socket:
         if self.path is not None:
             s = socket.socket(socket.AF_UNIX)
-            s.connect(self.path)
+            try:
+                s.connect(self.path)
+            except OSError:
+                s.close()
+                raise
         else:
             s = socket.create_connection(("127.0.0.1", self.port))
         s.settimeout(20)
