@@ -41,7 +41,8 @@ enum {
 
 typedef struct fa_websocket_options {
     uint64_t max_message_bytes;  /* after inflating; 1009; default 16 MiB */
-    uint32_t max_fragments;      /* frames of a message; 1008; default 1024 */
+    uint32_t max_fragments;      /* frames of a message; 1008; default 262144: those of 64
+                                    bytes      in a message of 16 MiB */
     uint64_t inflate_ratio_from; /* bytes inflated from which the ratio counts; 1 MiB */
     uint32_t inflate_ratio;      /* inflated to received; 1009; default 100 */
     uint32_t ping_interval_ms;   /* without a byte from the peer, until it is pinged; 0:

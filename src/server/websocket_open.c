@@ -15,18 +15,21 @@ enum { PROTOCOLS_MAX = 100 };
 
 void fa_websocket_options_init(fa_websocket_options *options)
 {
+    const fa__ws_limits limits = FA__WS_LIMITS_DEFAULT;
+    const fa__ws_writer_options writer = FA__WS_WRITER_DEFAULT;
+
     *options = (fa_websocket_options){
-        .max_message_bytes = 16u << 20,
-        .max_fragments = 1024,
-        .inflate_ratio_from = 1u << 20,
-        .inflate_ratio = 100,
+        .max_message_bytes = limits.max_message_bytes,
+        .max_fragments = limits.max_fragments,
+        .inflate_ratio_from = limits.inflate_ratio_from,
+        .inflate_ratio = limits.inflate_ratio,
         .ping_interval_ms = 20000,
         .ping_timeout_ms = 20000,
         .close_timeout_ms = 10000,
         .deflate = true,
-        .deflate_level = 4,
-        .deflate_window_bits = 12,
-        .min_deflate_bytes = 32,
+        .deflate_level = writer.deflate_level,
+        .deflate_window_bits = writer.deflate_window_bits,
+        .min_deflate_bytes = (uint32_t)writer.min_deflate_bytes,
     };
 }
 

@@ -12,10 +12,11 @@ typedef struct fa__ws_limits {
     uint64_t max_message_bytes;  /* after inflating; default 16 MiB; above it 1009 */
     uint64_t inflate_ratio_from; /* default 1 MiB; see fa__ws_inflate_limits */
     uint32_t inflate_ratio;      /* default 100 */
-    uint32_t max_fragments;      /* frames of a message; default 1024; above it 1008 */
+    uint32_t max_fragments; /* frames of a message; above it 1008; default 262144: those
+                               of 64 bytes in a message of 16 MiB */
 } fa__ws_limits;
 
-#define FA__WS_LIMITS_DEFAULT ((fa__ws_limits){16 << 20, 1 << 20, 100, 1024})
+#define FA__WS_LIMITS_DEFAULT ((fa__ws_limits){16 << 20, 1 << 20, 100, 1 << 18})
 
 typedef enum fa__ws_event_kind {
     FA__WS_EVENT_NONE, /* all input is used up */

@@ -58,13 +58,12 @@ static void fail(fa__ws *ws, uint16_t code, const char *why)
         ws->events->fail(ws->ctx, code, why);
 }
 
-/* 5.5.1: the other side's Close is answered with its code, if we did not begin. */
+/* 5.5.1: the other side's Close is answered with its code, if we did not begin; and with
+   its reason, as websockets and wsproto do. */
 static int on_close(fa__ws *ws, const fa__ws_event *event)
 {
-    fa_slice none = {NULL, 0};
-
     if (ws->state == FA__WS_OPEN) {
-        int rv = fa__ws_write_close(&ws->writer, ws->out, event->code, none);
+        int rv = fa__ws_write_close(&ws->writer, ws->out, event->code, event->bytes);
 
         if (rv != 0)
             return rv;

@@ -297,7 +297,8 @@ static void test_websocket(void **state)
     CHECK(find_text(peer.got, peer.len, "\r\n\r\n\x81\x05Hello\xc1") != NULL);
     CHECK(find_text(peer.got, peer.len,
                     "\x8a\x01p\x81\x08"
-                    "fragment\x88\x02\x03\xe8") != NULL);
+                    "fragment\x88\x05\x03\xe8"
+                    "bye") != NULL);
     CHECK(peer.ended);
     do {
         for (uint64_t fail_at = 1;; ++fail_at) {

@@ -56,7 +56,8 @@ static void test_close_by_peer(void **state)
     (void)state;
     open_one(REQUEST("/"));
     SAY(TEXT_HI CLOSE_1000_BYE TEXT_HI);
-    EXPECT("\x81\x02hi\x88\x02\x03\xe8");
+    EXPECT("\x81\x02hi\x88\x05\x03\xe8"
+           "bye");
     CHECK(peer.ended);
     CHECK_U64(told.closes, ==, 1);
     CHECK_INT(told.code, ==, 1000);
@@ -378,7 +379,8 @@ static void test_half_open(void **state)
     open_one(REQUEST("/"));
     CHECK(send(peer.fd, CLOSE_1000_BYE, sizeof(CLOSE_1000_BYE) - 1, MSG_NOSIGNAL) > 0);
     shutdown(peer.fd, SHUT_WR);
-    EXPECT("\x88\x02\x03\xe8");
+    EXPECT("\x88\x05\x03\xe8"
+           "bye");
     CHECK_INT(told.code, ==, 1000);
 }
 

@@ -70,7 +70,7 @@ static void test_close_by_server(void **state)
     CHECK_EVENTS(p.client, "close 1001:bye\n");
     CHECK_INT(fa__ws_get_state(&p.client.ws), ==, FA__WS_CLOSED);
     carry(&p.client, &p.server);
-    CHECK_EVENTS(p.server, "text 4:late\nping 1:?\nclose 1001:\n");
+    CHECK_EVENTS(p.server, "text 4:late\nping 1:?\nclose 1001:bye\n");
     CHECK_INT(fa__ws_get_state(&p.server.ws), ==, FA__WS_CLOSED);
     CHECK_INT(p.server.out.len, ==, 0);
     pair_free(&p);
