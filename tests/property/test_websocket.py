@@ -210,11 +210,12 @@ def test_faults(ours, rng: random.Random, fault: str) -> None:
 def test_codes_of_close(ours) -> None:
     """Those of RFC 6455, 7.4; what was registered since, only newer peers know."""
     for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999]:
-        data = frame(0x88, code.to_bytes(2, "big") + b"why")
+        payload = code.to_bytes(2, "big") + b"why"
+        data = frame(0x88, payload)
         ours.begin("server", None)
         ours.feed(data)
         assert ours.events == [("close", code, b"why")]
-        assert ours.output() == frame(0x88, code.to_bytes(2, "big"), masked=False)
+        assert ours.output() == frame(0x88, payload, masked=False)
         for make in PEERS.values():
             peer = make("server", None)
             peer.feed(data)
