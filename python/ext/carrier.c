@@ -5,7 +5,11 @@
    the current task and in its context: most requests end in that step, and cost neither
    a task nor a turn of the loop. One that suspends is adopted: the carrier is woken and
    yields what the coroutine yielded, so that asyncio itself awaits it; the current task
-   has been the same object all along. */
+   has been the same object all along.
+
+   What a coroutine waits for may happen in a callback of the server: the next message of
+   a WebSocket, above all. It is then stepped at once as in the beginning, while its task
+   goes on awaiting; when it waits for the same again, asyncio has had no part in it. */
 #include "application.h"
 
 struct Carrier {
@@ -13,9 +17,10 @@ struct Carrier {
     PyObject *task;
     PyObject *context;  /* of the task */
     PyObject *snapshot; /* what `context` was like at first */
-    PyObject *idle;     /* the future awaited while idle; NULL before the first step */
+    PyObject *awaited;  /* the future that the task awaits; NULL: a step of it is due */
     carrier_job job;    /* its coroutine is NULL while idle */
     PyObject *pending;  /* what it has yielded and the task has not seen yet */
+    bool resumed;       /* it runs by carrier_resume() */
     bool retired;       /* not to be used again: its task is ending */
 };
 
@@ -69,16 +74,17 @@ is_clean(Carrier *self)
     return same == 1 && !self->retired;
 }
 
-/* 1 when the private future is done: somebody has cancelled the task meanwhile, and it
-   is about to be woken by that. 0 when it is not, or there is none yet. */
+/* 1 when the future is done: somebody has cancelled the task meanwhile, or what it waits
+   for has happened, and it is about to be woken by that. 0 when it is not, or there is
+   none. */
 static int
-idle_is_done(Carrier *self)
+awaited_is_done(Carrier *self)
 {
     PyObject *done;
     int res = 0;
 
-    if (self->idle != NULL) {
-        done = PyObject_CallMethodNoArgs(self->idle, self->worker->core->str_done);
+    if (self->awaited != NULL) {
+        done = PyObject_CallMethodNoArgs(self->awaited, self->worker->core->str_done);
         res = done != NULL ? PyObject_IsTrue(done) : -1;
         Py_XDECREF(done);
         if (res < 0)
@@ -108,9 +114,9 @@ wake(Carrier *self)
 {
     PyObject *woken;
 
-    if (self->idle == NULL || idle_is_done(self))
+    if (self->awaited == NULL || awaited_is_done(self))
         return 0; /* a step is due anyhow */
-    woken = PyObject_CallMethodOneArg(self->idle, self->worker->core->str_set_result,
+    woken = PyObject_CallMethodOneArg(self->awaited, self->worker->core->str_set_result,
                                       Py_None);
     Py_XDECREF(woken);
     return woken != NULL ? 0 : -1;
@@ -127,26 +133,48 @@ give_back(Carrier *self)
     }
 }
 
-/* Awaits the private future, or ends a task that is of no more use. */
+/* The task is going to await that, or to be stepped again if it is None. */
+static PySendResult
+await_next(Carrier *self, PyObject *future)
+{
+    Py_XSETREF(self->awaited, future == Py_None ? NULL : Py_NewRef(future));
+    return PYGEN_NEXT;
+}
+
+/* Awaits a private future, or ends a task that is of no more use. */
 static PySendResult
 rest(Carrier *self, PyObject **result)
 {
     core_state *core = self->worker->core;
+    PyObject *idle;
 
     if (self->retired) {
         *result = Py_NewRef(Py_None);
         return PYGEN_RETURN;
     }
-    Py_XSETREF(self->idle,
-               PyObject_CallMethodNoArgs(self->worker->loop, core->str_create_future));
-    if (self->idle == NULL ||
-        PyObject_SetAttr(self->idle, core->str__asyncio_future_blocking, Py_True) < 0) {
+    idle = PyObject_CallMethodNoArgs(self->worker->loop, core->str_create_future);
+    if (idle == NULL ||
+        PyObject_SetAttr(idle, core->str__asyncio_future_blocking, Py_True) < 0) {
+        Py_XDECREF(idle);
         self->retired = true;
         *result = NULL;
         return PYGEN_ERROR;
     }
-    *result = Py_NewRef(self->idle);
-    return PYGEN_NEXT;
+    *result = idle;
+    return await_next(self, idle);
+}
+
+/* A step within the task. */
+static PySendResult
+send_in_task(Carrier *self, PyObject *value, PyObject **result)
+{
+    Carrier *outer = self->worker->running;
+    PySendResult sent;
+
+    self->worker->running = self;
+    sent = PyIter_Send(self->job.coroutine, value, result);
+    self->worker->running = outer;
+    return sent;
 }
 
 /* What came of a step within the task. */
@@ -154,9 +182,9 @@ static PySendResult
 after_step(Carrier *self, PySendResult sent, PyObject **result)
 {
     while (sent != PYGEN_NEXT && ended(self, sent, result))
-        sent = PyIter_Send(self->job.coroutine, Py_None, result);
+        sent = send_in_task(self, Py_None, result);
     if (sent == PYGEN_NEXT)
-        return PYGEN_NEXT;
+        return await_next(self, *result);
     if (is_cancelled(self))
         self->retired = true;
     give_back(self);
@@ -173,9 +201,9 @@ carrier_am_send(PyObject *op, PyObject *value, PyObject **result)
     if (self->pending != NULL) {
         *result = self->pending;
         self->pending = NULL;
-        return PYGEN_NEXT;
+        return await_next(self, *result);
     }
-    return after_step(self, PyIter_Send(self->job.coroutine, value, result), result);
+    return after_step(self, send_in_task(self, value, result), result);
 }
 
 static PyObject *
@@ -230,6 +258,7 @@ throw_into_inner(Carrier *self, PyObject *const *args, Py_ssize_t n)
     PyObject *stack[4] = {self->job.coroutine, args[0], n > 1 ? args[1] : NULL,
                           n > 2 ? args[2] : NULL};
     PyObject *pending = self->pending, *inner = Py_NewRef(self->job.coroutine), *result;
+    Carrier *outer = self->worker->running;
     PySendResult sent;
 
     self->pending = NULL;
@@ -244,7 +273,9 @@ throw_into_inner(Carrier *self, PyObject *const *args, Py_ssize_t n)
         Py_XDECREF(cancelled);
         Py_DECREF(pending);
     }
+    self->worker->running = self;
     result = PyObject_VectorcallMethod(core->str_throw, stack, (size_t)n + 1, NULL);
+    self->worker->running = outer;
     sent = PYGEN_NEXT;
     if (result == NULL) {
         result = stop_value();
@@ -326,7 +357,7 @@ carrier_take(Worker *worker)
             return NULL;
         }
         /* One whose task has been cancelled at rest ends by itself. */
-        if (!self->retired && !idle_is_done(self))
+        if (!self->retired && !awaited_is_done(self))
             return self;
         Py_DECREF(self);
         --n;
@@ -334,32 +365,47 @@ carrier_take(Worker *worker)
     return carrier_new(worker);
 }
 
-/* The first step. `*result` and the exception as PyIter_Send() leaves them. */
-static PySendResult
-step(Carrier *self, PyObject **result)
+/* Makes its task the current one. Fails while another one is. */
+static int
+enter(Carrier *self)
 {
-    core_state *core = self->worker->core;
     PyObject *args[2] = {self->worker->loop, self->task};
-    PyObject *type, *value, *traceback, *left, *entered;
-    PySendResult sent = PYGEN_ERROR;
+    PyObject *entered =
+        PyObject_Vectorcall(self->worker->core->enter_task, args, 2, NULL);
 
-    *result = NULL;
-    entered = PyObject_Vectorcall(core->enter_task, args, 2, NULL);
-    if (entered == NULL)
-        return PYGEN_ERROR;
-    Py_DECREF(entered);
-    if (PyContext_Enter(self->context) == 0) {
-        sent = PyIter_Send(self->job.coroutine, Py_None, result);
-        PyErr_Fetch(&type, &value, &traceback);
-        if (PyContext_Exit(self->context) < 0)
-            PyErr_Clear();
-        PyErr_Restore(type, value, traceback);
-    }
+    Py_XDECREF(entered);
+    return entered != NULL ? 0 : -1;
+}
+
+static void
+leave(Carrier *self)
+{
+    PyObject *args[2] = {self->worker->loop, self->task};
+    PyObject *type, *value, *traceback, *left;
+
     PyErr_Fetch(&type, &value, &traceback);
-    left = PyObject_Vectorcall(core->leave_task, args, 2, NULL);
+    left = PyObject_Vectorcall(self->worker->core->leave_task, args, 2, NULL);
     if (left == NULL)
         PyErr_Clear();
     Py_XDECREF(left);
+    PyErr_Restore(type, value, traceback);
+}
+
+/* A step outside of the task, which has been entered. `*result` and the exception as
+   PyIter_Send() leaves them. */
+static PySendResult
+step(Carrier *self, PyObject **result)
+{
+    PyObject *type, *value, *traceback;
+    PySendResult sent;
+
+    *result = NULL;
+    if (PyContext_Enter(self->context) < 0)
+        return PYGEN_ERROR;
+    sent = send_in_task(self, Py_None, result);
+    PyErr_Fetch(&type, &value, &traceback);
+    if (PyContext_Exit(self->context) < 0)
+        PyErr_Clear();
     PyErr_Restore(type, value, traceback);
     return sent;
 }
@@ -376,35 +422,110 @@ carrier_retire_all(Worker *worker)
     }
 }
 
+/* The coroutine waits for something: from now on the task drives it, unless it has been
+   awaiting that very future. */
+static void
+suspend(Carrier *self, PyObject *future)
+{
+    core_state *core = self->worker->core;
+    int rv;
+
+    if (future == self->awaited) {
+        /* As if the task had begun to await it now. */
+        rv = PyObject_SetAttr(future, core->str__asyncio_future_blocking, Py_False);
+        Py_DECREF(future);
+    } else {
+        self->pending = future;
+        rv = wake(self);
+    }
+    if (rv < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+}
+
+/* Steps the coroutine, and those after it, as far as they go. The task is entered, and is
+   left here. */
+static void
+drive(Carrier *self)
+{
+    PyObject *result;
+    PySendResult sent;
+
+    do
+        sent = step(self, &result);
+    while (sent != PYGEN_NEXT && ended(self, sent, &result));
+    leave(self);
+    if (sent == PYGEN_NEXT) {
+        suspend(self, result);
+        return;
+    }
+    if (awaited_is_done(self) || (self->awaited == NULL && is_cancelled(self)))
+        self->retired = true; /* cancelled from within, too late to matter */
+    give_back(self);
+    if (self->retired && wake(self) < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+}
+
 int
 carrier_run(Worker *worker, const carrier_job *job)
 {
     Carrier *self = carrier_take(worker);
-    PyObject *result;
-    PySendResult sent;
 
-    if (self == NULL) {
+    if (self == NULL || enter(self) < 0) {
         Py_DECREF(job->coroutine);
+        Py_XDECREF((PyObject *)self);
         return -1;
     }
     self->job = *job;
     Py_INCREF(self->job.owner);
-    do
-        sent = step(self, &result);
-    while (sent != PYGEN_NEXT && ended(self, sent, &result));
-    if (sent == PYGEN_NEXT) {
-        self->pending = result; /* from now on the task drives the coroutine */
-        if (wake(self) < 0)
-            PyErr_WriteUnraisable((PyObject *)self);
-    } else {
-        if (idle_is_done(self) || (self->idle == NULL && is_cancelled(self)))
-            self->retired = true; /* cancelled from within, too late to matter */
-        give_back(self);
-        if (self->retired && wake(self) < 0)
-            PyErr_WriteUnraisable((PyObject *)self);
-    }
+    drive(self);
     Py_DECREF(self);
     return 0;
+}
+
+/* Whether the coroutine that runs does so in the task itself: not in one that it has
+   made, which may run within its step (asyncio.eager_task_factory()). */
+static bool
+is_current(Carrier *self)
+{
+    PyObject *task =
+        PyObject_CallOneArg(self->worker->core->current_task, self->worker->loop);
+    bool res = task == self->task;
+
+    if (task == NULL)
+        PyErr_Clear();
+    Py_XDECREF(task);
+    return res;
+}
+
+PyObject *
+carrier_future(Worker *worker, Carrier **carrier)
+{
+    Carrier *self = worker->running;
+
+    *carrier = self;
+    /* Not done: the step is one of carrier_resume(), and the task awaits it still. */
+    if (self != NULL && self->awaited != NULL && self->resumed &&
+        !awaited_is_done(self) && is_current(self))
+        return Py_NewRef(self->awaited);
+    return PyObject_CallMethodNoArgs(worker->loop, worker->core->str_create_future);
+}
+
+bool
+carrier_resume(Carrier *self, PyObject *future)
+{
+    if (self->worker->running != NULL || self->awaited != future || self->retired ||
+        self->job.coroutine == NULL || self->pending != NULL || awaited_is_done(self))
+        return false;
+    if (enter(self) < 0) {
+        PyErr_Clear(); /* somebody's task runs just now */
+        return false;
+    }
+    Py_INCREF((PyObject *)self);
+    self->resumed = true;
+    drive(self);
+    self->resumed = false;
+    Py_DECREF(self);
+    return true;
 }
 
 /* ---- the type ---- */
@@ -419,7 +540,7 @@ carrier_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->task);
     Py_VISIT(self->context);
     Py_VISIT(self->snapshot);
-    Py_VISIT(self->idle);
+    Py_VISIT(self->awaited);
     Py_VISIT(self->job.coroutine);
     Py_VISIT(self->pending);
     Py_VISIT(self->job.owner);
@@ -434,7 +555,7 @@ carrier_clear(PyObject *op)
     Py_CLEAR(self->task);
     Py_CLEAR(self->context);
     Py_CLEAR(self->snapshot);
-    Py_CLEAR(self->idle);
+    Py_CLEAR(self->awaited);
     Py_CLEAR(self->job.coroutine);
     Py_CLEAR(self->pending);
     Py_CLEAR(self->job.owner);

@@ -12,12 +12,16 @@
 #define CORE_STRINGS(X)                                                                  \
     X(asgi)                                                                              \
     X(body)                                                                              \
+    X(bytes)                                                                             \
+    X(call_soon)                                                                         \
     X(cancel)                                                                            \
     X(cancelling)                                                                        \
     X(client)                                                                            \
+    X(code)                                                                              \
     X(context)                                                                           \
     X(create_future)                                                                     \
     X(done)                                                                              \
+    X(extensions)                                                                        \
     X(headers)                                                                           \
     X(http)                                                                              \
     X(http_version)                                                                      \
@@ -28,6 +32,7 @@
     X(path)                                                                              \
     X(query_string)                                                                      \
     X(raw_path)                                                                          \
+    X(reason)                                                                            \
     X(root_path)                                                                         \
     X(scheme)                                                                            \
     X(server)                                                                            \
@@ -35,9 +40,15 @@
     X(spec_version)                                                                      \
     X(state)                                                                             \
     X(status)                                                                            \
+    X(subprotocol)                                                                       \
+    X(subprotocols)                                                                      \
+    X(text)                                                                              \
     X(throw)                                                                             \
     X(type)                                                                              \
     X(version)                                                                           \
+    X(websocket)                                                                         \
+    X(ws)                                                                                \
+    X(wss)                                                                               \
     X(_asyncio_future_blocking)
 
 /* Text that is no identifier. */
@@ -46,13 +57,24 @@
     X(http_disconnect, "http.disconnect")                                                \
     X(response_start, "http.response.start")                                             \
     X(response_body, "http.response.body")                                               \
+    X(websocket_connect, "websocket.connect")                                            \
+    X(websocket_accept, "websocket.accept")                                              \
+    X(websocket_receive, "websocket.receive")                                            \
+    X(websocket_send, "websocket.send")                                                  \
+    X(websocket_close, "websocket.close")                                                \
+    X(websocket_disconnect, "websocket.disconnect")                                      \
+    X(websocket_response, "websocket.http.response")                                     \
+    X(websocket_response_start, "websocket.http.response.start")                         \
+    X(websocket_response_body, "websocket.http.response.body")                           \
     X(v1_0, "1.0")                                                                       \
     X(v1_1, "1.1")
 
 /* Read-only after core_exec(). */
 typedef struct core_state {
-    PyTypeObject *worker_type, *cycle_type, *carrier_type, *operation_type;
-    PyObject *enter_task, *leave_task, *task_type; /* of asyncio */
+    PyTypeObject *worker_type, *cycle_type, *websocket_type, *carrier_type,
+        *operation_type;
+    PyObject *client_disconnected; /* an exception, subclass of OSError */
+    PyObject *enter_task, *leave_task, *current_task, *task_type; /* of asyncio */
     PyObject *empty_bytes;
     PyObject *sent; /* operation_nothing(): what send() returns when it need not wait */
 #define X(name) PyObject *str_##name;
@@ -119,6 +141,16 @@ typedef struct carrier_job {
    with an exception when it could not be begun. */
 int carrier_run(Worker *worker, const carrier_job *job);
 
+/* A future for the coroutine that runs to wait for; `*carrier` is that which runs it
+   (borrowed), or NULL. It is a new one, or that which carrier_resume() was called for.
+   New reference or NULL. */
+PyObject *carrier_future(Worker *worker, Carrier **carrier);
+
+/* What that future stands for has happened: steps the coroutine at once, if that is what
+   it waits for and nothing else is running, with the future as it was. Returns whether it
+   did; if not, the future is to be resolved. Not while the server must not be called. */
+bool carrier_resume(Carrier *self, PyObject *future);
+
 /* The tasks of idle carriers end in the next turn of the loop. */
 void carrier_retire_all(Worker *worker);
 
@@ -132,6 +164,16 @@ int cycle_on_request(fa_request *req, void *user_data);
 /* An fa_refusal_fn; `user_data` is the Worker. */
 int refusal_answer(fa_request *req, int error, void *user_data);
 
+/* ---- websocket.c: one WebSocket ---- */
+
+typedef struct WebSocket WebSocket;
+
+/* Answers a request that asks for a WebSocket. Returns what its handler shall. */
+int websocket_on_request(Worker *worker, fa_request *req);
+
+/* Refuses every handshake that the application has not answered yet. */
+void websocket_drain_all(Worker *worker);
+
 /* ---- scope.c ---- */
 
 enum { SCOPE_NAMES = 256, SCOPE_NAME_MAX = 64 };
@@ -140,10 +182,11 @@ enum { SCOPE_NAMES = 256, SCOPE_NAME_MAX = 64 };
    worker's own, for it changes. Holds only bytes, texts, numbers, and dicts of such, so
    that the garbage collector need not look into it. */
 typedef struct scope_cache {
-    PyObject *http;        /* dict: the keys in order, with what is always the same */
-    PyObject *asgi;        /* dict: copied for each scope */
-    PyObject *server;      /* the pair made last, or NULL */
-    PyObject *unix_server; /* the pair on unix sockets, or None */
+    PyObject *http; /* dict: the keys in order, with what is always the same */
+    PyObject *asgi; /* dict: copied for each scope */
+    PyObject *websocket, *websocket_asgi; /* the same for WebSockets */
+    PyObject *server;                     /* the pair made last, or NULL */
+    PyObject *unix_server;                /* the pair on unix sockets, or None */
     PyObject *server_host, *client_host;
     uint16_t server_port;
     PyObject *names[SCOPE_NAMES]; /* of fields: bytes in lower case, or NULL */
@@ -155,6 +198,10 @@ void scope_cache_clear(scope_cache *cache);
 
 /* The ASGI scope of an HTTP request. New reference or NULL. */
 PyObject *scope_of_request(Worker *worker, fa_request *req);
+/* That of a WebSocket. New reference or NULL. */
+PyObject *scope_of_websocket(Worker *worker, fa_request *req);
+/* A list of pairs of bytes: the fields as they are in a scope. New reference or NULL. */
+PyObject *scope_headers(Worker *worker, fa_request *req);
 
 /* ---- json_text.c ---- */
 
@@ -191,8 +238,10 @@ struct Worker {
     fa_logger *logger; /* hands on what the server has to say */
     PyObject *asgi;    /* the application */
     PyObject *loop;
-    PyObject *context;  /* of which each carrier gets a copy */
-    PyObject *carriers; /* list: those that wait for work */
+    PyObject *context;     /* of which each carrier gets a copy */
+    PyObject *carriers;    /* list: those that wait for work */
+    Carrier *running;      /* whose coroutine runs just now; borrowed */
+    WebSocket *handshakes; /* those that the application has not answered; borrowed */
 
     plan_route *plan_routes;
     unsigned long long polls; /* calls of poll() so far */
@@ -200,17 +249,23 @@ struct Worker {
 
     /* Options: keywords of Worker(), listed in options.c. Objects may be None. */
     fa_server_options options;
-    PyObject *on_warning;    /* called with (message), or None */
-    PyObject *on_error;      /* called with (message, exception or None), or None */
-    PyObject *on_access;     /* called with (scope, status), or None */
-    PyObject *state;         /* dict: of lifespan, copied for each request */
-    PyObject *root_path;     /* str, ASCII */
-    PyObject *asgi_version;  /* str */
-    PyObject *server_header; /* str */
-    PyObject *routes;        /* tuple, see plan.h, or None */
-    PyObject *unix_path;     /* str: where unix sockets listen; or None */
-    PyObject *headers;       /* sequence of pairs of bytes, sent with every answer */
+    PyObject *on_warning;       /* called with (message), or None */
+    PyObject *on_error;         /* called with (message, exception or None), or None */
+    PyObject *on_access;        /* called with (scope, status), or None */
+    PyObject *on_handshake;     /* called with (scope, status); 0: accepted; or None */
+    PyObject *on_connection;    /* called with (status): 101: it is open; or None */
+    PyObject *handshake_reason; /* called with (method, headers, status); or None */
+    PyObject *state;            /* dict: of lifespan, copied for each request */
+    PyObject *root_path;        /* str, ASCII */
+    PyObject *asgi_version;     /* str */
+    PyObject *server_header;    /* str */
+    PyObject *routes;           /* tuple, see plan.h, or None */
+    PyObject *unix_path;        /* str: where unix sockets listen; or None */
+    PyObject *headers;          /* sequence of pairs of bytes, sent with every answer */
     PyObject *root_path_bytes;
+    fa_websocket_options websocket;
+    uint32_t ws_max_queue; /* messages received, not yet by the application */
+    bool ws;               /* whether WebSockets are served */
 
     scope_cache scopes;
 };
@@ -232,6 +287,6 @@ int heartbeat_exec(PyObject *mod);
 void worker_warn(Worker *worker, const char *message);
 void worker_report(Worker *worker, const char *message, PyObject *error);
 
-extern PyType_Spec operation_spec, carrier_spec, cycle_spec, worker_spec;
+extern PyType_Spec operation_spec, carrier_spec, cycle_spec, websocket_spec, worker_spec;
 
 #endif

@@ -157,9 +157,12 @@ int
 cycle_on_request(fa_request *req, void *user_data)
 {
     Worker *worker = user_data;
-    Cycle *self = cycle_new(worker, req);
+    Cycle *self;
     carrier_job job;
 
+    if (fa_request_is_websocket(req) && worker->ws)
+        return websocket_on_request(worker, req);
+    self = cycle_new(worker, req);
     if (self == NULL) {
         PyErr_WriteUnraisable((PyObject *)worker);
         return FA_ERR_NOMEM;

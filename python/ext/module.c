@@ -42,9 +42,11 @@ take_from_asyncio(core_state *core)
         return -1;
     core->enter_task = PyObject_GetAttrString(tasks, "_enter_task");
     core->leave_task = PyObject_GetAttrString(tasks, "_leave_task");
+    core->current_task = PyObject_GetAttrString(tasks, "current_task");
     core->task_type = PyObject_GetAttrString(tasks, "Task");
     Py_DECREF(tasks);
-    return core->enter_task != NULL && core->leave_task != NULL && core->task_type != NULL
+    return core->enter_task != NULL && core->leave_task != NULL &&
+                   core->current_task != NULL && core->task_type != NULL
                ? 0
                : -1;
 }
@@ -71,7 +73,14 @@ core_exec(PyObject *mod)
         add_type(mod, &core->operation_type, &operation_spec, false) < 0 ||
         add_type(mod, &core->carrier_type, &carrier_spec, true) < 0 ||
         add_type(mod, &core->cycle_type, &cycle_spec, false) < 0 ||
+        add_type(mod, &core->websocket_type, &websocket_spec, false) < 0 ||
         add_type(mod, &core->worker_type, &worker_spec, true) < 0)
+        return -1;
+    core->client_disconnected = PyErr_NewExceptionWithDoc(
+        "fasterapi._core.ClientDisconnected",
+        "Nothing can be sent: the WebSocket is closed.", PyExc_OSError, NULL);
+    if (core->client_disconnected == NULL ||
+        PyModule_AddObjectRef(mod, "ClientDisconnected", core->client_disconnected) < 0)
         return -1;
     core->sent = operation_nothing(core);
     return core->sent != NULL ? 0 : -1;
@@ -87,10 +96,13 @@ core_traverse(PyObject *mod, visitproc visit, void *arg)
     Py_VISIT(core->deepcopy);
     Py_VISIT(core->worker_type);
     Py_VISIT(core->cycle_type);
+    Py_VISIT(core->websocket_type);
+    Py_VISIT(core->client_disconnected);
     Py_VISIT(core->carrier_type);
     Py_VISIT(core->operation_type);
     Py_VISIT(core->enter_task);
     Py_VISIT(core->leave_task);
+    Py_VISIT(core->current_task);
     Py_VISIT(core->task_type);
     Py_VISIT(core->sent);
     return 0;
@@ -107,10 +119,13 @@ core_clear(PyObject *mod)
     Py_CLEAR(core->from_attributes);
     Py_CLEAR(core->worker_type);
     Py_CLEAR(core->cycle_type);
+    Py_CLEAR(core->websocket_type);
+    Py_CLEAR(core->client_disconnected);
     Py_CLEAR(core->carrier_type);
     Py_CLEAR(core->operation_type);
     Py_CLEAR(core->enter_task);
     Py_CLEAR(core->leave_task);
+    Py_CLEAR(core->current_task);
     Py_CLEAR(core->task_type);
     Py_CLEAR(core->empty_bytes);
     Py_CLEAR(core->sent);

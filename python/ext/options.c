@@ -19,13 +19,17 @@ typedef struct option {
     size_t offset; /* in Worker */
 } option;
 
-#define SERVER(field) offsetof(Worker, options.field)
-#define LIMIT(field)  offsetof(Worker, options.limits.field)
+#define SERVER(field)    offsetof(Worker, options.field)
+#define LIMIT(field)     offsetof(Worker, options.limits.field)
+#define WEBSOCKET(field) offsetof(Worker, websocket.field)
 
 static const option options[] = {
     {"on_warning", OPTION_OBJECT, offsetof(Worker, on_warning)},
     {"on_error", OPTION_OBJECT, offsetof(Worker, on_error)},
     {"on_access", OPTION_OBJECT, offsetof(Worker, on_access)},
+    {"on_handshake", OPTION_OBJECT, offsetof(Worker, on_handshake)},
+    {"on_connection", OPTION_OBJECT, offsetof(Worker, on_connection)},
+    {"handshake_reason", OPTION_OBJECT, offsetof(Worker, handshake_reason)},
     {"state", OPTION_DICT, offsetof(Worker, state)},
     {"routes", OPTION_OBJECT, offsetof(Worker, routes)},
     {"root_path", OPTION_STR, offsetof(Worker, root_path)},
@@ -51,6 +55,15 @@ static const option options[] = {
     {"timeout_request_body", OPTION_SECONDS, LIMIT(body_timeout_ms)},
     {"timeout_write", OPTION_SECONDS, LIMIT(write_timeout_ms)},
     {"timeout_keep_alive", OPTION_SECONDS, LIMIT(idle_timeout_ms)},
+    {"ws", OPTION_BOOL, offsetof(Worker, ws)},
+    {"ws_max_size", OPTION_BYTES, WEBSOCKET(max_message_bytes)},
+    {"ws_max_queue", OPTION_COUNT, offsetof(Worker, ws_max_queue)},
+    {"ws_max_fragments", OPTION_COUNT, WEBSOCKET(max_fragments)},
+    {"ws_max_inflate_ratio", OPTION_COUNT, WEBSOCKET(inflate_ratio)},
+    {"ws_ping_interval", OPTION_SECONDS, WEBSOCKET(ping_interval_ms)},
+    {"ws_ping_timeout", OPTION_SECONDS, WEBSOCKET(ping_timeout_ms)},
+    {"ws_close_timeout", OPTION_SECONDS, WEBSOCKET(close_timeout_ms)},
+    {"ws_per_message_deflate", OPTION_BOOL, WEBSOCKET(deflate)},
     {"drain_grace", OPTION_SECONDS, LIMIT(drain_grace_ms)},
 };
 
@@ -159,6 +172,9 @@ static int
 take_defaults(Worker *worker)
 {
     fa_server_options_init(&worker->options);
+    fa_websocket_options_init(&worker->websocket);
+    worker->ws = true;
+    worker->ws_max_queue = 32;
     worker->options.keep_alive_1_0 = false; /* as uvicorn */
     worker->options.on_refusal = refusal_answer;
     worker->options.refusal_user_data = worker;

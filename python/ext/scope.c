@@ -184,6 +184,23 @@ set_scheme(PyObject *scope, core_state *core, fa_request *req)
                PyUnicode_DecodeASCII(scheme.p, (Py_ssize_t)scheme.len, NULL));
 }
 
+/* What every request has. */
+static int
+set_common(PyObject *scope, Worker *worker, fa_request *req)
+{
+    core_state *core = worker->core;
+    scope_cache *cache = &worker->scopes;
+
+    if (set(scope, core->str_server, server_of(worker, req)) == 0 &&
+        set(scope, core->str_client, client_of(cache, req)) == 0 &&
+        set(scope, core->str_headers, fields_of(cache, req)) == 0 &&
+        set(scope, core->str_state, PyDict_Copy(worker->state)) == 0 &&
+        set_paths(scope, worker, req) == 0 &&
+        set(scope, core->str_query_string, bytes_of(fa_request_query(req))) == 0)
+        return 0;
+    return -1;
+}
+
 PyObject *
 scope_of_request(Worker *worker, fa_request *req)
 {
@@ -196,14 +213,65 @@ scope_of_request(Worker *worker, fa_request *req)
     if (set(scope, core->str_asgi, PyDict_Copy(cache->asgi)) == 0 &&
         (fa_request_version(req) != 10 ||
          PyDict_SetItem(scope, core->str_http_version, core->text_v1_0) == 0) &&
-        set(scope, core->str_server, server_of(worker, req)) == 0 &&
-        set(scope, core->str_client, client_of(cache, req)) == 0 &&
         set_scheme(scope, core, req) == 0 &&
-        set(scope, core->str_headers, fields_of(cache, req)) == 0 &&
-        set(scope, core->str_state, PyDict_Copy(worker->state)) == 0 &&
         set(scope, core->str_method, method_of(core, req)) == 0 &&
-        set_paths(scope, worker, req) == 0 &&
-        set(scope, core->str_query_string, bytes_of(fa_request_query(req))) == 0)
+        set_common(scope, worker, req) == 0)
+        return scope;
+    Py_DECREF(scope);
+    return NULL;
+}
+
+PyObject *
+scope_headers(Worker *worker, fa_request *req)
+{
+    return fields_of(&worker->scopes, req);
+}
+
+static PyObject *
+subprotocols_of(fa_request *req)
+{
+    size_t n = fa_websocket_protocol_count(req);
+    PyObject *list = PyList_New((Py_ssize_t)n);
+
+    for (size_t i = 0; list != NULL && i < n; ++i) {
+        fa_slice v = fa_websocket_protocol_at(req, i);
+        PyObject *text = PyUnicode_DecodeASCII(v.p, (Py_ssize_t)v.len, NULL);
+
+        if (text == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, (Py_ssize_t)i, text);
+    }
+    return list;
+}
+
+/* Every extension has a dict of its own, empty so far. */
+static PyObject *
+websocket_extensions(core_state *core)
+{
+    PyObject *dict = PyDict_New();
+
+    if (dict != NULL && set(dict, core->text_websocket_response, PyDict_New()) < 0)
+        Py_CLEAR(dict);
+    return dict;
+}
+
+PyObject *
+scope_of_websocket(Worker *worker, fa_request *req)
+{
+    core_state *core = worker->core;
+    scope_cache *cache = &worker->scopes;
+    PyObject *scope = PyDict_Copy(cache->websocket);
+
+    if (scope == NULL)
+        return NULL;
+    if (set(scope, core->str_asgi, PyDict_Copy(cache->websocket_asgi)) == 0 &&
+        PyDict_SetItem(scope, core->str_scheme,
+                       fa_request_scheme(req).len == 5 ? core->str_wss /* "https" */
+                                                       : core->str_ws) == 0 &&
+        set_common(scope, worker, req) == 0 &&
+        set(scope, core->str_subprotocols, subprotocols_of(req)) == 0 &&
+        set(scope, core->str_extensions, websocket_extensions(core)) == 0)
         return scope;
     Py_DECREF(scope);
     return NULL;
@@ -212,19 +280,31 @@ scope_of_request(Worker *worker, fa_request *req)
 /* ---- what scopes have in common ---- */
 
 static PyObject *
-asgi_versions(Worker *worker)
+asgi_versions(Worker *worker, const char *spec)
 {
     core_state *core = worker->core;
     PyObject *dict = PyDict_New();
 
     if (dict == NULL ||
         PyDict_SetItem(dict, core->str_version, worker->asgi_version) < 0 ||
-        set(dict, core->str_spec_version, PyUnicode_FromString("2.3")) < 0)
+        set(dict, core->str_spec_version, PyUnicode_FromString(spec)) < 0)
         Py_CLEAR(dict);
     return dict;
 }
 
 /* Every key in its place. What differs with each request is None here. */
+static PyObject *
+template_of(PyObject *const items[][2], size_t n)
+{
+    PyObject *dict = PyDict_New();
+
+    for (size_t i = 0; dict != NULL && i < n; ++i) {
+        if (PyDict_SetItem(dict, items[i][0], items[i][1]) < 0)
+            Py_CLEAR(dict);
+    }
+    return dict;
+}
+
 static PyObject *
 http_template(Worker *worker)
 {
@@ -244,13 +324,32 @@ http_template(Worker *worker)
         {core->str_raw_path, Py_None},
         {core->str_query_string, Py_None},
     };
-    PyObject *dict = PyDict_New();
 
-    for (size_t i = 0; dict != NULL && i < sizeof(items) / sizeof(items[0]); ++i) {
-        if (PyDict_SetItem(dict, items[i][0], items[i][1]) < 0)
-            Py_CLEAR(dict);
-    }
-    return dict;
+    return template_of(items, sizeof(items) / sizeof(items[0]));
+}
+
+static PyObject *
+websocket_template(Worker *worker)
+{
+    core_state *core = worker->core;
+    PyObject *const items[][2] = {
+        {core->str_type, core->str_websocket},
+        {core->str_asgi, Py_None},
+        {core->str_http_version, core->text_v1_1},
+        {core->str_scheme, Py_None},
+        {core->str_server, Py_None},
+        {core->str_client, Py_None},
+        {core->str_root_path, worker->root_path},
+        {core->str_path, Py_None},
+        {core->str_raw_path, Py_None},
+        {core->str_query_string, Py_None},
+        {core->str_headers, Py_None},
+        {core->str_subprotocols, Py_None},
+        {core->str_state, Py_None},
+        {core->str_extensions, Py_None},
+    };
+
+    return template_of(items, sizeof(items) / sizeof(items[0]));
 }
 
 int
@@ -259,12 +358,16 @@ scope_cache_init(Worker *worker)
     scope_cache *cache = &worker->scopes;
 
     Py_XSETREF(cache->http, http_template(worker));
-    Py_XSETREF(cache->asgi, asgi_versions(worker));
+    Py_XSETREF(cache->asgi, asgi_versions(worker, "2.3"));
+    Py_XSETREF(cache->websocket, websocket_template(worker));
+    Py_XSETREF(cache->websocket_asgi, asgi_versions(worker, "2.4"));
     Py_XSETREF(cache->unix_server, worker->unix_path == Py_None
                                        ? Py_NewRef(Py_None)
                                        : PyTuple_Pack(2, worker->unix_path, Py_None));
-    return cache->http != NULL && cache->asgi != NULL && cache->unix_server != NULL ? 0
-                                                                                    : -1;
+    return cache->http != NULL && cache->asgi != NULL && cache->websocket != NULL &&
+                   cache->websocket_asgi != NULL && cache->unix_server != NULL
+               ? 0
+               : -1;
 }
 
 void
@@ -272,6 +375,8 @@ scope_cache_clear(scope_cache *cache)
 {
     Py_CLEAR(cache->http);
     Py_CLEAR(cache->asgi);
+    Py_CLEAR(cache->websocket);
+    Py_CLEAR(cache->websocket_asgi);
     Py_CLEAR(cache->server);
     Py_CLEAR(cache->unix_server);
     Py_CLEAR(cache->server_host);

@@ -39,10 +39,9 @@ prune(PyObject *list, core_state *core)
 }
 
 PyObject *
-waiters_add(waiters *all, Worker *worker)
+waiters_add(waiters *all, Worker *worker, PyObject *future)
 {
     core_state *core = worker->core;
-    PyObject *future = PyObject_CallMethodNoArgs(worker->loop, core->str_create_future);
 
     if (future == NULL)
         return NULL;
@@ -69,6 +68,16 @@ waiters_wake(waiters *all, Worker *worker)
     for (Py_ssize_t i = 0; woken.more != NULL && i < PyList_GET_SIZE(woken.more); ++i)
         resolve(PyList_GET_ITEM(woken.more, i), worker->core);
     waiters_clear(&woken);
+}
+
+PyObject *
+waiters_take_only(waiters *all)
+{
+    PyObject *first = all->more == NULL ? all->first : NULL;
+
+    if (first != NULL)
+        all->first = NULL;
+    return first;
 }
 
 int

@@ -9,10 +9,14 @@ typedef struct waiters {
     PyObject *more;  /* a list of futures, or NULL */
 } waiters;
 
-/* A future that is done at the next waiters_wake(). New reference or NULL. */
-PyObject *waiters_add(waiters *all, Worker *worker);
+/* Adds a future, to be done at the next waiters_wake(); it is taken over, and returned as
+   a new reference. NULL, or NULL for `future`: NULL with an exception. */
+PyObject *waiters_add(waiters *all, Worker *worker, PyObject *future);
 /* Wakes all; never fails. */
 void waiters_wake(waiters *all, Worker *worker);
+
+/* The only one there is, who waits no more then. New reference, or NULL. */
+PyObject *waiters_take_only(waiters *all);
 
 int waiters_visit(waiters *all, visitproc visit, void *arg);
 void waiters_clear(waiters *all);

@@ -117,6 +117,7 @@ on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *Py_UNUS
     Worker *worker = self->worker;
     bool failed = false;
 
+    Py_CLEAR(self->carrier);
     if (error != NULL &&
         PyErr_GivenExceptionMatches(error, worker->core->client_disconnected)) {
         /* That is how most applications learn of it. */
@@ -207,6 +208,7 @@ websocket_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->scope);
     Py_VISIT(self->denial);
     Py_VISIT(self->parting);
+    Py_VISIT((PyObject *)self->carrier);
     rv = waiters_visit(&self->receivers, visit, arg);
     return rv != 0 ? rv : waiters_visit(&self->senders, visit, arg);
 }
@@ -219,6 +221,7 @@ websocket_clear(PyObject *op)
     Py_CLEAR(self->scope);
     Py_CLEAR(self->denial);
     Py_CLEAR(self->parting);
+    Py_CLEAR(self->carrier);
     waiters_clear(&self->receivers);
     waiters_clear(&self->senders);
     return 0;

@@ -184,6 +184,7 @@ worker_drain(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     if (worker == NULL)
         return NULL;
+    websocket_drain_all((Worker *)op);
     fa_worker_drain(worker);
     Py_RETURN_NONE;
 }

@@ -22,6 +22,7 @@ from fasterapi import _app, _core, _limits, _logging
 from fasterapi._config import SERVER_NAME, STARTUP_FAILURE, Config
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._systemd import Notifier
+from fasterapi._websocket import handshake_reason, log_connection, log_handshake
 
 TICK_S = 0.1
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -190,6 +191,9 @@ class Server:
             on_warning=logger.warning,
             on_error=log_error,
             on_access=log_access if access_logger.hasHandlers() else None,
+            on_handshake=log_handshake,
+            on_connection=log_connection,
+            handshake_reason=handshake_reason,
             state=self.lifespan.state,
             routes=config.compile_routes(),
             root_path=config.root_path,
@@ -199,6 +203,12 @@ class Server:
             headers=config.encoded_headers,
             date_header=config.date_header,
             timeout_keep_alive=config.timeout_keep_alive,
+            ws=config.ws != "none",
+            ws_max_size=config.ws_max_size,
+            ws_max_queue=config.ws_max_queue,
+            ws_ping_interval=config.ws_ping_interval,
+            ws_ping_timeout=config.ws_ping_timeout,
+            ws_per_message_deflate=config.ws_per_message_deflate,
             **_limits.of(config),
         )
         self.server_state.worker = worker
