@@ -127,6 +127,15 @@ FA_API void fa_worker_del(fa_worker *worker);
     caller closes it after fa_worker_drain() or fa_worker_del(). FA_ERR_INVALID: not a
     listening socket. */
 FA_API int fa_worker_listen_fd(fa_worker *worker, int fd);
+
+/** Whether a worker that shares its listening sockets with other processes should take
+    the connection that waits. After a false it looks again a millisecond later and takes
+    a few without asking, for those it waited for may be busy. */
+typedef bool fa_accept_fn(void *user_data);
+/** `fn` is asked before each connection from now on, on the worker's thread; NULL: nobody
+    is. `user_data` is borrowed. */
+FA_API void fa_worker_on_accept(fa_worker *worker, fa_accept_fn *fn, void *user_data);
+
 /** Serves a connected stream socket, which is taken over, on success only; one of TCP
     sends without delay from here on. Returns 0, FA_ERR_CLOSED (it is not connected any
     more), FA_ERR_LIMIT (of connections), FA_ERR_NOMEM or FA_ERR_SYSTEM. */

@@ -1,10 +1,14 @@
-/* A page that two processes share, in which a worker shows its supervisor that it lives.
+/* A board that a supervisor shares with its workers, a record each, in which a worker
+   shows that it lives, and how many connections it has.
 
-   Two hands write: a thread of C, which never takes the GIL, for the process; the event
-   loop, by turn(), for itself. So a handler that holds the GIL for long stops the second
-   beat and not the first, and a process that is stopped or gone stops both. A thread of
-   Python could tell neither apart: it cannot answer while the GIL is held, and answers as
-   ever while the loop is stuck. */
+   Two hands write the times: a thread of C, which never takes the GIL, for the process;
+   the event loop, by turn(), for itself. So a handler that holds the GIL for long stops
+   the second beat and not the first, and a process that is stopped or gone stops both. A
+   thread of Python could tell neither apart: it cannot answer while the GIL is held, and
+   answers as ever while the loop is stuck.
+
+   The connections are for each other. A listening socket that processes share wakes them
+   all, and who is awake already takes everything; by the board they take turns. */
 #include "core.h"
 
 #include <errno.h>
@@ -14,6 +18,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -23,23 +28,35 @@
 enum {
     BEAT_MS = 100,
     STACK_BYTES = 128 * 1024, /* of the thread; the least on any system is below */
-    PAGE_BYTES = 4096,
+    SLACK = 1,                /* connections that a worker may have more than another */
 };
 
-/* Times are of CLOCK_MONOTONIC, which processes have in common; 0: never. */
-typedef struct page {
+/* How old the beat of a loop is that will not take a connection soon. */
+static const uint64_t BUSY_NS = 600 * 1000 * 1000;
+
+/* A cache line, so that workers do not slow each other down. Times are of
+   CLOCK_MONOTONIC, which processes have in common; 0: never. */
+typedef struct record {
     _Atomic uint64_t process_ns;
     _Atomic uint64_t loop_ns;
-} page;
+    _Atomic uint64_t connections; /* and one more; 0: accepts none */
+    _Atomic uint64_t slots;       /* in the first one only: records in use, at most */
+    uint64_t unused[4];
+} record;
+
+_Static_assert(sizeof(record) == 64, "the supervisor counts in records of 64 bytes");
 
 typedef struct Heartbeat {
-    PyObject_HEAD page *page; /* NULL before __init__() */
-    bool running;             /* the thread, in the process `pid` */
+    PyObject_HEAD record *board; /* NULL before __init__() */
+    size_t board_bytes;
+    record *own;
+    bool running; /* the thread, in the process `pid` */
     pid_t pid;
     pthread_t thread;
     int lifeline;     /* borrowed; hangs up when the supervisor has gone */
     int stop_pipe[2]; /* closing [1] ends the thread */
     uint64_t grace_ns;
+    Worker *worker; /* a reference; that of take_turns(), or NULL */
 } Heartbeat;
 
 static uint64_t
@@ -56,7 +73,7 @@ now_ns(void)
 static void
 judge_orphan(const Heartbeat *self, uint64_t orphan_ns, uint64_t now)
 {
-    if (atomic_load(&self->page->loop_ns) > orphan_ns)
+    if (atomic_load(&self->own->loop_ns) > orphan_ns)
         return;
     if (now - orphan_ns > self->grace_ns)
         (void)kill(getpid(), SIGKILL);
@@ -76,7 +93,7 @@ beat(void *arg)
         };
         uint64_t now;
 
-        atomic_store(&self->page->process_ns, now_ns());
+        atomic_store(&self->own->process_ns, now_ns());
         if (poll(fds, 2, BEAT_MS) < 0 && errno != EINTR)
             (void)usleep(BEAT_MS * 1000); /* ENOMEM: no reason to look dead */
         if (fds[0].revents != 0)
@@ -120,41 +137,154 @@ stop_thread(Heartbeat *self)
     (void)close(self->stop_pipe[0]);
 }
 
+/* Maps the whole file. */
+static int
+map_board(Heartbeat *self, int fd, Py_ssize_t slot)
+{
+    struct stat st;
+    void *mapped;
+
+    if (fstat(fd, &st) != 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    if (slot < 0 || st.st_size / (off_t)sizeof(record) <= slot) {
+        PyErr_SetString(PyExc_ValueError, "the board has no such slot");
+        return -1;
+    }
+    self->board_bytes = (size_t)st.st_size;
+    mapped = mmap(NULL, self->board_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    self->board = mapped;
+    self->own = self->board + slot;
+    return 0;
+}
+
 static int
 heartbeat_init(PyObject *op, PyObject *args, PyObject *keywords)
 {
     Heartbeat *self = (Heartbeat *)op;
-    void *mapped;
+    Py_ssize_t slot;
     int fd;
 
     if (keywords != NULL && PyDict_GET_SIZE(keywords) != 0) {
         PyErr_SetString(PyExc_TypeError, "Heartbeat() takes no keywords");
         return -1;
     }
-    if (!PyArg_ParseTuple(args, "i:Heartbeat", &fd))
+    if (!PyArg_ParseTuple(args, "in:Heartbeat", &fd, &slot))
         return -1;
-    if (self->page != NULL) {
+    if (self->board != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "already initialised");
         return -1;
     }
-    mapped = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (mapped == MAP_FAILED) {
-        PyErr_SetFromErrno(PyExc_OSError);
-        return -1;
-    }
-    self->page = mapped;
-    return 0;
+    return map_board(self, fd, slot);
 }
 
-static page *
-mapped(PyObject *op)
+static record *
+record_of(PyObject *op)
 {
-    page *p = ((Heartbeat *)op)->page;
+    record *own = ((Heartbeat *)op)->own;
 
-    if (p == NULL)
-        PyErr_SetString(PyExc_ValueError, "the heartbeat has no page");
-    return p;
+    if (own == NULL)
+        PyErr_SetString(PyExc_ValueError, "the heartbeat has no board");
+    return own;
 }
+
+static PyObject *
+heartbeat_clear(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    Heartbeat *self = (Heartbeat *)op;
+    uint64_t slots;
+
+    if (record_of(op) == NULL)
+        return NULL;
+    atomic_store(&self->own->process_ns, 0);
+    atomic_store(&self->own->loop_ns, 0);
+    atomic_store(&self->own->connections, 0);
+    slots = (uint64_t)(self->own - self->board) + 1;
+    if (atomic_load(&self->board->slots) < slots)
+        atomic_store(&self->board->slots, slots);
+    Py_RETURN_NONE;
+}
+
+/* ---- turns ---- */
+
+static void
+show_connections(Heartbeat *self)
+{
+    if (self->worker != NULL && self->worker->worker != NULL)
+        atomic_store(&self->own->connections,
+                     fa_worker_connections(self->worker->worker) + 1);
+}
+
+/* An fa_accept_fn: not while another, whose loop turns, has clearly fewer. To be exact
+   would cost more than it gives: connections that come and go are never even. */
+static bool
+is_our_turn(void *user_data)
+{
+    Heartbeat *self = user_data;
+    size_t slots = (size_t)atomic_load(&self->board->slots), most;
+    uint64_t now = now_ns(), own;
+
+    show_connections(self);
+    own = atomic_load(&self->own->connections);
+    most = self->board_bytes / sizeof(record);
+    for (size_t i = 0; i < (slots < most ? slots : most); ++i) {
+        record *other = &self->board[i];
+        uint64_t has = atomic_load(&other->connections);
+
+        if (has != 0 && has + has / 4 + SLACK < own &&
+            now < atomic_load(&other->loop_ns) + BUSY_NS)
+            return false;
+    }
+    return true;
+}
+
+static void
+leave_turns(Heartbeat *self)
+{
+    Worker *worker = self->worker;
+
+    if (worker == NULL)
+        return;
+    self->worker = NULL;
+    atomic_store(&self->own->connections, 0);
+    if (worker->worker != NULL)
+        fa_worker_on_accept(worker->worker, NULL, NULL);
+    Py_DECREF(worker);
+}
+
+static PyObject *
+heartbeat_take_turns(PyObject *op, PyObject *arg)
+{
+    Heartbeat *self = (Heartbeat *)op;
+    Worker *worker = (Worker *)arg;
+
+    if (record_of(op) == NULL)
+        return NULL;
+    if (arg != Py_None &&
+        !PyObject_TypeCheck(arg, core_of_type(Py_TYPE(op))->worker_type)) {
+        PyErr_SetString(PyExc_TypeError, "take_turns() takes a Worker or None");
+        return NULL;
+    }
+    leave_turns(self);
+    if (arg == Py_None)
+        Py_RETURN_NONE;
+    if (worker->worker == NULL) {
+        PyErr_SetString(PyExc_ValueError, "the worker is closed");
+        return NULL;
+    }
+    Py_INCREF(arg);
+    self->worker = worker;
+    fa_worker_on_accept(worker->worker, is_our_turn, self);
+    show_connections(self);
+    Py_RETURN_NONE;
+}
+
+/* ---- the process, and its loop ---- */
 
 static PyObject *
 heartbeat_start(PyObject *op, PyObject *args)
@@ -163,7 +293,7 @@ heartbeat_start(PyObject *op, PyObject *args)
     double grace;
     int lifeline, error;
 
-    if (!PyArg_ParseTuple(args, "id:start", &lifeline, &grace) || mapped(op) == NULL)
+    if (!PyArg_ParseTuple(args, "id:start", &lifeline, &grace) || record_of(op) == NULL)
         return NULL;
     if (self->running || !(grace >= 0 && grace < 86400)) {
         PyErr_SetString(PyExc_ValueError,
@@ -177,7 +307,7 @@ heartbeat_start(PyObject *op, PyObject *args)
     self->lifeline = lifeline;
     self->grace_ns = (uint64_t)(grace * 1e9);
     self->pid = getpid();
-    atomic_store(&self->page->process_ns, now_ns());
+    atomic_store(&self->own->process_ns, now_ns());
     error = start_thread(self);
     if (error != 0) {
         (void)close(self->stop_pipe[0]);
@@ -199,11 +329,12 @@ heartbeat_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
 static PyObject *
 heartbeat_turn(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    page *p = mapped(op);
+    record *own = record_of(op);
 
-    if (p == NULL)
+    if (own == NULL)
         return NULL;
-    atomic_store(&p->loop_ns, now_ns());
+    atomic_store(&own->loop_ns, now_ns());
+    show_connections((Heartbeat *)op);
     Py_RETURN_NONE;
 }
 
@@ -221,17 +352,17 @@ age(_Atomic uint64_t *at)
 static PyObject *
 heartbeat_process_age(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    page *p = mapped(op);
+    record *own = record_of(op);
 
-    return p != NULL ? age(&p->process_ns) : NULL;
+    return own != NULL ? age(&own->process_ns) : NULL;
 }
 
 static PyObject *
 heartbeat_loop_age(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    page *p = mapped(op);
+    record *own = record_of(op);
 
-    return p != NULL ? age(&p->loop_ns) : NULL;
+    return own != NULL ? age(&own->loop_ns) : NULL;
 }
 
 static void
@@ -241,8 +372,9 @@ heartbeat_dealloc(PyObject *op)
     PyTypeObject *type = Py_TYPE(op);
 
     stop_thread(self);
-    if (self->page != NULL)
-        (void)munmap(self->page, PAGE_BYTES);
+    leave_turns(self);
+    if (self->board != NULL)
+        (void)munmap(self->board, self->board_bytes);
     type->tp_free(op);
     Py_DECREF(type);
 }
@@ -270,6 +402,11 @@ static PyMethodDef heartbeat_methods[] = {
                "not turn within `grace` seconds, the process is killed.")},
     {"stop", heartbeat_stop, METH_NOARGS, PyDoc_STR("Ends what start() began.")},
     {"turn", heartbeat_turn, METH_NOARGS, PyDoc_STR("The event loop beats.")},
+    {"take_turns", heartbeat_take_turns, METH_O,
+     PyDoc_STR("From now on the worker leaves connections to others on the board that "
+               "have fewer. None: as before.")},
+    {"clear", heartbeat_clear, METH_NOARGS,
+     PyDoc_STR("The slot is for a new worker; the supervisor says so.")},
     {"process_age", heartbeat_process_age, METH_NOARGS,
      PyDoc_STR("Seconds since the process beat, None if it never did.")},
     {"loop_age", heartbeat_loop_age, METH_NOARGS,
@@ -281,7 +418,7 @@ static PyMethodDef heartbeat_methods[] = {
 };
 
 static PyType_Slot heartbeat_slots[] = {
-    {Py_tp_doc, "A page shared by a worker and its supervisor: Heartbeat(descriptor)."},
+    {Py_tp_doc, "A record on the board of a supervisor: Heartbeat(descriptor, slot)."},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_init, heartbeat_init},
     {Py_tp_dealloc, heartbeat_dealloc},

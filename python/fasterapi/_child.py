@@ -23,7 +23,8 @@ from fasterapi import _systemd, _worker
 from fasterapi._core import Heartbeat
 from fasterapi._options import OptionError
 
-PAGE_BYTES = 4096
+SLOTS = 1024  # workers at a time, those included that end
+SLOT_BYTES = 64
 ROOT = str(pathlib.Path(__file__).resolve().parent.parent)
 BEGIN = "import sys; sys.path.insert(0, {!r}); from fasterapi._worker import main; main()"
 
@@ -31,7 +32,10 @@ BEGIN = "import sys; sys.path.insert(0, {!r}); from fasterapi._worker import mai
 class Child:
     """One worker process, from its start to its end."""
 
-    def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket, heart: Heartbeat):
+    def __init__(
+        self, process: subprocess.Popen[bytes], channel: socket.socket, heart: Heartbeat, slot: int
+    ) -> None:
+        self.slot = slot
         self.process = process
         self.channel = channel
         self.heart = heart
@@ -98,7 +102,6 @@ class Child:
         status = self.process.poll()
         if status is not None:
             self.listen()  # its last words
-            self.channel.close()
         return status
 
     def rss_bytes(self) -> int:
@@ -121,24 +124,36 @@ class Launcher:
         self._payload.write(_pickled(payload))
         self._payload.flush()
 
+        self._board = _anonymous_file()
+        self._board.truncate(SLOTS * SLOT_BYTES)
+        self._free = set(range(SLOTS))
+
     def start(self) -> Child:
+        slot = min(self._free)
+        heart = Heartbeat(self._board.fileno(), slot)
+        heart.clear()
         ours, theirs = socket.socketpair()
-        with theirs, _anonymous_file() as page:
-            page.truncate(PAGE_BYTES)
-            heart = Heartbeat(page.fileno())
-            fds = [theirs.fileno(), page.fileno(), self._payload.fileno()]
+        with theirs:
+            fds = [self._board.fileno(), theirs.fileno(), self._payload.fileno()]
             fds += [listener.fileno() for listener in self.sockets]
             process = subprocess.Popen(
                 [
                     sys.executable,
                     *subprocess._args_from_interpreter_flags(),  # type: ignore[attr-defined]
-                    *("-c", BEGIN.format(ROOT), *map(str, fds)),
+                    *("-c", BEGIN.format(ROOT), str(slot), *map(str, fds)),
                 ],
                 pass_fds=fds,
                 env=self._environment(),
             )
+        self._free.remove(slot)
         ours.setblocking(False)
-        return Child(process, ours, heart)
+        return Child(process, ours, heart, slot)
+
+    def forget(self, child: Child) -> None:
+        """It has ended: its place is free, and nobody counts with it any more."""
+        child.channel.close()
+        child.heart.clear()
+        self._free.add(child.slot)
 
 
 def _anonymous_file() -> IO[bytes]:

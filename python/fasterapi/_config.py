@@ -377,6 +377,8 @@ def _check(given: dict[str, Any]) -> None:
     for name in ("workers", "timeout_worker_healthcheck"):
         if given[name] < 1:
             raise OptionError(name, "must be at least 1")
+    if given["workers"] > 256:
+        raise OptionError("workers", "must be at most 256")
     if given["workers_max_rss"] is not None:
         if given["workers_max_rss"] < 1:
             raise OptionError("workers_max_rss", "must be at least 1 MiB")

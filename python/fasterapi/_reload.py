@@ -129,7 +129,7 @@ class Reloader:
                         ", ".join(map(shown, changes)),
                     )
                     self._end(child)
-                    child.channel.close()
+                    self.launcher.forget(child)
                     child = self.launcher.start()
             self._end(child)
         watcher.close()

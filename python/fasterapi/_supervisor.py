@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from fasterapi import _logging
-from fasterapi._child import Child, Launcher
+from fasterapi._child import SLOTS, Child, Launcher
 from fasterapi._config import STARTUP_FAILURE, Config
 from fasterapi._signals import Signals, name_of
 from fasterapi._systemd import Notifier
@@ -136,6 +136,7 @@ class Supervisor:
         status = child.ended()
         if status is not None:
             self.children.remove(child)
+            self.launcher.forget(child)
             self._on_end(child, status, now)
             return
         if child.ready and not was_ready and child.replaces is not None:
@@ -184,8 +185,9 @@ class Supervisor:
 
     def _start_due(self, now: float) -> None:
         for entry in [entry for entry in self.due if entry[0] <= now]:
-            self.due.remove(entry)
-            self._start(entry[1])
+            if len(self.children) < SLOTS:
+                self.due.remove(entry)
+                self._start(entry[1])
 
     # ---- new before old ----
 
@@ -197,6 +199,8 @@ class Supervisor:
         """One at a time: there is never more than one worker too many that starts."""
         if any(child.replaces is not None for child in self.children):
             return
+        if len(self.children) >= SLOTS:
+            return  # so many old ones still have requests to answer
         for old in self.to_replace:
             if now >= old.retry_at:
                 self._start(0, replaces=old)
@@ -310,6 +314,9 @@ class Supervisor:
         if self.stopping:
             return
         logger.info("Received SIGTTIN, increasing the number of processes.")
+        if len(self.children) >= SLOTS // 2:
+            logger.warning("There are %d processes, no more can be had.", len(self.children))
+            return
         self.target += 1
         self._start(0)
 

@@ -41,12 +41,15 @@ class WorkerServer(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._heart.turn()
+        self._heart.take_turns(self.server_state.worker)
         self._beating = asyncio.create_task(self._beat())
         asyncio.get_running_loop().add_reader(self._channel, self._orphaned)
         free = signal.getsignal(DUMP_SIGNAL) == signal.SIG_DFL
         self._tell(READY if free else READY_WITHOUT_DUMP)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._heart.take_turns(None)
         try:
             await super().shutdown(sockets)
         finally:
@@ -80,15 +83,16 @@ class WorkerServer(Server):
 
 
 def main() -> None:
-    """Of the process. Its arguments are descriptors: channel, page, payload, sockets."""
+    """Of the process. Its arguments are its slot on the board, and descriptors: board,
+    channel, payload, sockets."""
     global is_worker
     is_worker = True
-    channel_fd, page_fd, payload_fd, *listening = map(int, sys.argv[1:])
+    slot, board_fd, channel_fd, payload_fd, *listening = map(int, sys.argv[1:])
     Heartbeat.die_with_parent(signal.SIGTERM)
-    heart = Heartbeat(page_fd)
+    heart = Heartbeat(board_fd, slot)
     heart.start(channel_fd, ORPHAN_GRACE_S)
     payload = pickle.loads(os.pread(payload_fd, os.fstat(payload_fd).st_size, 0))
-    os.close(page_fd)
+    os.close(board_fd)
     os.close(payload_fd)
     try:
         _serve(payload, _socket(channel_fd), heart, [_socket(fd) for fd in listening])

@@ -8,6 +8,8 @@ enum {
     ACCEPT_BATCH = 64,  /* then other work gets its turn */
     SHED_BYTES = 4096,  /* of a request that is there already */
     RETRY_MS = 100,     /* without descriptors, accepting pauses so long */
+    DEFER_MS = 1,       /* and so long when others shall come first, */
+    DEFERRED_BATCH = 8, /* after which so many are taken without asking */
     LAST_BATCH = 65536, /* at the end; no backlog is longer */
 };
 
@@ -31,6 +33,24 @@ static void shed(fa__acceptor *a, int fd)
     atomic_fetch_add_explicit(a->shed, 1, memory_order_relaxed);
 }
 
+/* The listener stays readable: without a pause the loop would spin. */
+static void pause_for(fa__acceptor *a, fa__msec ms)
+{
+    (void)fa__loop_modify(a->loop, &a->io, 0);
+    fa__timer_set(fa__loop_timers(a->loop), &a->retry, fa__loop_now(a->loop) + ms);
+}
+
+/* Those who shall come first may be busy: once they had their time, some are taken
+   without asking. */
+static bool is_our_turn(fa__acceptor *a, bool anyway)
+{
+    if (anyway || a->may_accept == NULL || a->may_accept(a->may_ctx))
+        return true;
+    a->deferred = true;
+    pause_for(a, DEFER_MS);
+    return false;
+}
+
 /* False: no more for now. */
 static bool accept_one(fa__acceptor *a)
 {
@@ -44,15 +64,12 @@ static bool accept_one(fa__acceptor *a)
     if (rv == FA__ERR_WOULD_BLOCK)
         return false;
     if (rv != 0) {
-        /* The listener stays readable: without a pause the loop would spin. */
         fa_log(a->shared->logger, FA_LOG_ERROR, "Server",
                "cannot accept connections: %s%s",
                rv == FA_ERR_LIMIT ? "no file descriptors left (raise ulimit -n)"
                                   : fa_strerror(rv),
                "; trying again");
-        (void)fa__loop_modify(a->loop, &a->io, 0);
-        fa__timer_set(fa__loop_timers(a->loop), &a->retry,
-                      fa__loop_now(a->loop) + RETRY_MS);
+        pause_for(a, RETRY_MS);
         return false;
     }
     if (fa__shared_admit(a->shared, &peer) != 0)
@@ -66,8 +83,11 @@ static void on_io(fa__io *io, unsigned ready)
 {
     fa__acceptor *a = (fa__acceptor *)io;
 
+    int unasked = a->deferred ? DEFERRED_BATCH : 0;
+
     (void)ready;
-    for (int i = 0; i < ACCEPT_BATCH && accept_one(a); ++i)
+    a->deferred = false;
+    for (int i = 0; i < ACCEPT_BATCH && is_our_turn(a, i < unasked) && accept_one(a); ++i)
         ;
 }
 

@@ -2,6 +2,8 @@
 #ifndef FA_SERVER_ACCEPTOR_H
 #define FA_SERVER_ACCEPTOR_H
 
+#include <fasterapi/server.h>
+
 #include "event/loop.h"
 #include "net/listener.h"
 #include "server/shared.h"
@@ -11,13 +13,17 @@ typedef void fa__place_fn(void *ctx, int fd, const fa__address *peer);
 
 typedef struct fa__acceptor {
     fa__io io;       /* first */
-    fa__timer retry; /* accepting is paused until then: no descriptors are left */
+    fa__timer retry; /* accepting is paused until then: no descriptors are left, or
+                        it is the turn of others */
     fa__loop *loop;
     fa__shared *shared;
     fa__listener listener; /* its descriptor is borrowed */
     fa__place_fn *place;
     void *ctx;
     atomic_uint_fast64_t *shed; /* counts those turned away */
+    fa_accept_fn *may_accept;   /* NULL: always; set after the start */
+    void *may_ctx;
+    bool deferred; /* the next few are taken without asking */
 } fa__acceptor;
 
 /* Returns 0 or FA_ERR_SYSTEM. */

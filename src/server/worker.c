@@ -278,9 +278,22 @@ int fa_worker_listen_fd(fa_worker *w, int fd)
     rv =
         fa__acceptor_start(&w->listeners[w->listener_count], w->loop, w->shared,
                            &listener, fa__worker_place, w, &w->counters.connections_shed);
-    if (rv == 0)
-        ++w->listener_count;
-    return rv;
+    if (rv != 0)
+        return rv;
+    w->listeners[w->listener_count].may_accept = w->may_accept;
+    w->listeners[w->listener_count].may_ctx = w->may_ctx;
+    ++w->listener_count;
+    return 0;
+}
+
+void fa_worker_on_accept(fa_worker *w, fa_accept_fn *fn, void *user_data)
+{
+    w->may_accept = fn;
+    w->may_ctx = user_data;
+    for (unsigned i = 0; i < w->listener_count; ++i) {
+        w->listeners[i].may_accept = fn;
+        w->listeners[i].may_ctx = user_data;
+    }
 }
 
 int fa_worker_adopt(fa_worker *w, int fd)

@@ -60,6 +60,8 @@ struct fa_worker {
     unsigned free_request_count;
     fa__acceptor listeners[FA__WORKER_LISTENERS_MAX];
     unsigned listener_count;
+    fa_accept_fn *may_accept; /* fa_worker_on_accept() */
+    void *may_ctx;
     fa__http1_date_block date;
     fa__msec date_until;    /* the loop's time at which the second changes */
     fa__msec drain_idle_at; /* when a drain closes idle connections */

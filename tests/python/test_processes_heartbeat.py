@@ -1,4 +1,4 @@
-"""The page in which a worker beats: what a held GIL does to it, and what it does not."""
+"""The board on which workers beat: what a held GIL does to it, and what it does not."""
 
 import contextlib
 import pathlib
@@ -15,7 +15,7 @@ BEGIN = """
 import ctypes, os, sys, time
 from fasterapi._core import Heartbeat
 page, lifeline = map(int, sys.argv[1:])
-heart = Heartbeat(page)
+heart = Heartbeat(page, 0)
 heart.start(lifeline, 0.3)
 heart.turn()
 print("begun", flush=True)
@@ -26,7 +26,7 @@ WATCH = """
 import os, sys, time
 from fasterapi._core import Heartbeat
 page = sys.argv[1]
-heart = Heartbeat(int(page))
+heart = Heartbeat(int(page), 0)
 time.sleep(1)
 print(heart.process_age(), heart.loop_age())
 """
@@ -113,13 +113,17 @@ def refused(error, call, *args):
         return
     raise AssertionError((call, args))
 refused(TypeError, Heartbeat)
-refused(OSError, Heartbeat, -1)
+refused(OSError, Heartbeat, -1, 0)
 refused(ValueError, Heartbeat.__new__(Heartbeat).turn)
 refused(ValueError, Heartbeat.__new__(Heartbeat).start, 0, 1.0)
 fd = os.memfd_create("page") if hasattr(os, "memfd_create") else os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 os.ftruncate(fd, 4096)
-heart = Heartbeat(fd)
-refused(RuntimeError, heart.__init__, fd)
+heart = Heartbeat(fd, 0)
+refused(RuntimeError, heart.__init__, fd, 0)
+refused(ValueError, Heartbeat, fd, 64)
+refused(ValueError, Heartbeat, fd, -1)
+refused(TypeError, heart.take_turns, 1)
+heart.take_turns(None)
 refused(ValueError, heart.start, 0, float("nan"))
 assert heart.process_age() is None and heart.loop_age() is None
 r, w = os.pipe()
@@ -128,7 +132,7 @@ for _ in range(50):
     heart.start(r, 5)
     refused(ValueError, heart.start, r, 5)
     heart.stop()
-    other = Heartbeat(fd)
+    other = Heartbeat(fd, 0)
     other.start(r, 5)
     if os.fork() == 0:
         del other  # not its thread

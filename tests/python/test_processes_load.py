@@ -1,6 +1,7 @@
 """What is lost, counted by the challenge's client, when workers go under load. All workers
 count in memory that they share, so that nothing they acknowledged can hide."""
 
+import collections
 import contextlib
 import dataclasses
 import json
@@ -12,7 +13,7 @@ import time
 
 import peers
 import pytest
-from test_processes import alive, has, wait_for
+from test_processes import alive, answering, has, wait_for
 
 OPTIONS = [
     *("process_apps:counter", "--port", "0", "--interface", "asgi3", "--lifespan", "off"),
@@ -113,6 +114,24 @@ def test_stop_under_load_acknowledges_what_it_counts(site, python_build, tmp_pat
     counted = sum(int.from_bytes(rows[at : at + 8], "little") for at in range(0, len(rows), 16))
     assert counted == result["acknowledged"] > 500, result
     assert result["in_doubt"] == 0
+
+
+def test_connections_are_spread(site, tmp_path) -> None:
+    """Over workers that share a socket, though one of them is always awake first."""
+    options = ["process_apps:app", *OPTIONS[1:], "--workers", "4"]
+    with (
+        contextlib.ExitStack() as stack,
+        peers.serving("fasterapi", site, tmp_path, *options) as server,
+    ):
+        wait_for(lambda: len(answering(server)) == 4)
+        clients = [stack.enter_context(server.connect()) for _ in range(100)]
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        found = collections.Counter(
+            peers.answer_of(peers.Reader(client), "GET").body for client in clients
+        )
+    assert len(found) == 4
+    assert min(found.values()) >= 10 and max(found.values()) <= 50, found
 
 
 def test_no_descriptors_left(site, python_build, tmp_path) -> None:

@@ -247,6 +247,71 @@ static void test_drain_takes_the_waiting(void **state)
     CHECK_U64(fa_worker_connections(worker), ==, 0);
 }
 
+static unsigned questions;
+
+static bool never(void *user_data)
+{
+    (void)user_data;
+    ++questions;
+    return false;
+}
+
+/* Who always leaves connections to others takes them all the same when nobody comes:
+   without spinning, and more than one after a pause. */
+static void test_turns(void **state)
+{
+    static client waiting[40];
+    int64_t begun;
+
+    (void)state;
+    start();
+    fa_worker_on_accept(worker, never, NULL);
+    questions = 0;
+    for (size_t i = 0; i < ARRAY_LEN(waiting); ++i)
+        client_dial(&waiting[i]);
+    (void)fa_worker_poll(worker, 10, 1);
+    CHECK_U64(questions, ==, 1);
+    CHECK_U64(fa_worker_connections(worker), ==, 0);
+    begun = now_ms();
+    while (fa_worker_connections(worker) < ARRAY_LEN(waiting) && now_ms() - begun < 2000)
+        (void)fa_worker_poll(worker, 10, 1);
+    CHECK_U64(fa_worker_connections(worker), ==, ARRAY_LEN(waiting));
+    CHECK_U64(questions, <=, 12); /* a few at a time */
+    for (size_t i = 0; i < ARRAY_LEN(waiting); ++i) {
+        CHECK(ask(&waiting[i]));
+        client_close(&waiting[i]);
+    }
+    fa_worker_on_accept(worker, NULL, NULL);
+    client_dial(&waiting[0]);
+    questions = 0;
+    CHECK(ask(&waiting[0]));
+    CHECK_U64(questions, ==, 0);
+    client_close(&waiting[0]);
+}
+
+/* A listener that comes later is asked for too; draining asks nobody. */
+static void test_turns_and_drain(void **state)
+{
+    static client waiting[20];
+
+    (void)state;
+    CHECK_INT(fa_worker_new(&worker, app, &options), ==, 0);
+    fa_worker_on_accept(worker, never, NULL);
+    CHECK_INT(fa_worker_listen_fd(worker, listener), ==, 0);
+    questions = 0;
+    for (size_t i = 0; i < ARRAY_LEN(waiting); ++i)
+        client_dial(&waiting[i]);
+    (void)fa_worker_poll(worker, 10, 1);
+    CHECK_U64(questions, ==, 1);
+    fa_worker_drain(worker);
+    CHECK_U64(questions, ==, 1);
+    CHECK_U64(fa_worker_connections(worker), ==, ARRAY_LEN(waiting));
+    for (size_t i = 0; i < ARRAY_LEN(waiting); ++i) {
+        CHECK(ask(&waiting[i]));
+        client_close(&waiting[i]);
+    }
+}
+
 static void test_not_a_listener(void **state)
 {
     int fds[2];
@@ -316,6 +381,7 @@ int main(void)
         TEST(test_given_up),       TEST(test_no_descriptors),
         TEST(test_shed),           TEST(test_shed_without_reset),
         TEST(test_per_address),    TEST(test_drain_takes_the_waiting),
+        TEST(test_turns),          TEST(test_turns_and_drain),
         TEST(test_not_a_listener), TEST(test_adopt),
     };
 
