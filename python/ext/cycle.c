@@ -196,7 +196,10 @@ cycle_take_over(Worker *worker, fa_request *req, fa_deferred *deferred, PyObject
     if (self == NULL)
         return NULL;
     self->worker = (Worker *)Py_NewRef((PyObject *)worker);
-    self->scope = scope != NULL ? Py_NewRef(scope) : PyDict_New();
+    /* An answer that has been given needs no more than to know what it was. */
+    self->scope = scope != NULL ? Py_NewRef(scope)
+                                : Py_BuildValue("{sssssss[]}", "type", "http", "method",
+                                                "GET", "path", "", "headers");
     self->disconnected = true;
     if (self->scope == NULL)
         Py_CLEAR(self);
@@ -204,19 +207,30 @@ cycle_take_over(Worker *worker, fa_request *req, fa_deferred *deferred, PyObject
 }
 
 PyObject *
-cycle_call(Cycle *self, PyObject *finish, PyObject *error, PyObject *result)
+cycle_triple(Cycle *self)
 {
     PyObject *receive = PyCFunction_New(&receive_def, (PyObject *)self);
-    PyObject *send = PyCFunction_New(&send_def, (PyObject *)self), *coroutine = NULL;
+    PyObject *send = PyCFunction_New(&send_def, (PyObject *)self), *triple = NULL;
 
-    if (receive != NULL && send != NULL) {
-        PyObject *args[5] = {self->scope, receive, send, error != NULL ? error : Py_None,
-                             result != NULL ? result : Py_None};
-
-        coroutine = PyObject_Vectorcall(finish, args, 5, NULL);
-    }
+    if (receive != NULL && send != NULL)
+        triple = PyTuple_Pack(3, self->scope, receive, send);
     Py_XDECREF(receive);
     Py_XDECREF(send);
+    return triple;
+}
+
+PyObject *
+cycle_call(Cycle *self, PyObject *finish, PyObject *error, PyObject *result)
+{
+    PyObject *triple = cycle_triple(self), *coroutine;
+
+    if (triple == NULL)
+        return NULL;
+    coroutine = PyObject_CallFunctionObjArgs(
+        finish, PyTuple_GET_ITEM(triple, 0), PyTuple_GET_ITEM(triple, 1),
+        PyTuple_GET_ITEM(triple, 2), error != NULL ? error : Py_None, result,
+        self->started ? Py_True : Py_False, NULL);
+    Py_DECREF(triple);
     return coroutine;
 }
 

@@ -40,7 +40,10 @@ PyObject *cycle_future(Cycle *self);
 Cycle *cycle_take_over(Worker *worker, fa_request *req, fa_deferred *deferred,
                        PyObject *scope);
 
-/* finish(scope, receive, send, error or None, result): a coroutine or NULL. */
+/* (scope, receive, send). New reference or NULL. */
+PyObject *cycle_triple(Cycle *self);
+
+/* finish(scope, receive, send, error or None, result, started): a coroutine or NULL. */
 PyObject *cycle_call(Cycle *self, PyObject *finish, PyObject *error, PyObject *result);
 
 /* carrier_job.done of a coroutine that answers as an ASGI application does. */

@@ -105,24 +105,27 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *keywords[] = {"endpoint", "names",         "params",    "guards",
                                "finish",   "encode",        "model",     "response",
-                               "status",   "parse_cookies", "from_json", NULL};
+                               "status",   "parse_cookies", "from_json", "is_runner",
+                               NULL};
     Plan *plan = (Plan *)type->tp_alloc(type, 0);
     PyObject *params, *guards, *model;
+    int is_runner;
 
     if (plan == NULL)
         return NULL;
     plan->core = core_of_type(type);
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$OO!O!O!OOOOiOO:Plan", keywords, &plan->endpoint,
+            args, kwargs, "$OO!O!O!OOOOiOOp:Plan", keywords, &plan->endpoint,
             &PyTuple_Type, &plan->names, &PyTuple_Type, &params, &PyTuple_Type, &guards,
             &plan->finish, &plan->encode, &model, &plan->response, &plan->status,
-            &plan->parse_cookies, &plan->from_json)) {
+            &plan->parse_cookies, &plan->from_json, &is_runner)) {
         /* Borrowed so far, and not to be given back. */
         plan->endpoint = plan->names = plan->finish = plan->encode = NULL;
         plan->response = plan->parse_cookies = plan->from_json = NULL;
         Py_DECREF(plan);
         return NULL;
     }
+    plan->is_runner = is_runner != 0;
     Py_INCREF(plan->endpoint);
     Py_INCREF(plan->names);
     Py_INCREF(plan->finish);

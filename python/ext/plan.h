@@ -56,9 +56,10 @@ typedef struct Plan {
     Py_ssize_t guard_count;
     PyObject *kept;     /* tuple: what params and guards point to */
     PyObject *endpoint; /* gives an awaitable */
+    bool is_runner;     /* it is called with a Run first, and answers by that itself */
     PyObject *names;    /* tuple of str: the keywords that it is called with */
-    PyObject *finish;   /* finish(scope, receive, send, error or None, result) gives the
-                           coroutine that answers what cannot be answered here */
+    PyObject *finish;   /* finish(scope, receive, send, error or None, result, started)
+                           gives the coroutine that answers what cannot be answered here */
     PyObject *encode;   /* encode(result): the body as bytes; or raises */
     PyObject *response; /* the type of results that are answers themselves */
     PyObject *validate; /* of the response model, or NULL: there is none */
@@ -73,6 +74,19 @@ typedef struct Plan {
     unsigned long long served, passed_on; /* requests; left to the application */
 } Plan;
 
+/* One request that a plan serves. */
+typedef struct Run {
+    PyObject_HEAD Worker *worker;
+    Plan *plan;
+    fa_request *req;       /* borrowed; NULL once somebody else has it, or it has ended */
+    fa_deferred *deferred; /* held while the endpoint waits for something */
+    PyObject *scope;       /* of a request that ended too early, else NULL */
+    Cycle *cycle;          /* what goes on in Python */
+    bool held;             /* the server has a reference, until on_finish */
+    bool over;             /* the endpoint has ended */
+    bool answered;         /* the answer has begun */
+} Run;
+
 /* A plan and whose routes it is among. */
 struct plan_route {
     Worker *worker; /* borrowed: it owns this */
@@ -82,6 +96,22 @@ struct plan_route {
 
 /* An fa_handler; `user_data` is the plan_route. */
 int plan_on_request(fa_request *req, void *user_data);
+
+/* The request as an ASGI application has it, made at the first call. NULL with an
+   exception. */
+Cycle *run_cycle(Run *run);
+
+/* ---- plan_answer.c: from what an endpoint returns to the answer ---- */
+
+/* 1: answered. 0: `result` is an answer itself. -1 with an exception. */
+int plan_answer(Run *run, PyObject *result);
+
+/* Methods of Run, for runners: prepare(result) gives the body, or `result` if it is an
+   answer itself. respond(body, status=None, headers=()) sends it. */
+PyObject *run_prepare(PyObject *op, PyObject *result);
+PyObject *run_respond(PyObject *op, PyObject *args, PyObject *kwargs);
+
+/* ---- plan_bind.c ---- */
 
 /* The values of the parameters of `req`: new references, room for plan->param_count.
    False when one is missing or not valid, and then no exception is set: FastAPI itself

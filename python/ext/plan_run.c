@@ -3,17 +3,6 @@
 #include "application.h"
 #include "plan.h"
 
-/* One for each request that a plan serves. */
-typedef struct Run {
-    PyObject_HEAD Worker *worker;
-    Plan *plan;
-    fa_request *req;       /* borrowed; NULL once the server has done with it */
-    fa_deferred *deferred; /* held while the endpoint waits for something */
-    PyObject *scope;       /* of a request that ended too early, else NULL */
-    Cycle *cycle;          /* what goes on in Python */
-    bool over;             /* the endpoint has ended */
-} Run;
-
 /* ---- may the plan serve it? ---- */
 
 static bool
@@ -55,119 +44,37 @@ applies(Plan *plan, const Worker *worker, fa_request *req)
 
 /* ---- the end ---- */
 
-/* Raises what FastAPI makes of the exception that is set. */
-static void
-refuse(const Plan *plan, PyObject *result)
+Cycle *
+run_cycle(Run *run)
 {
-    PyObject *error = application_take_error();
-    PyObject *told = PyObject_CallFunctionObjArgs(plan->refuse, error, result, NULL);
+    bool held = run->held;
 
-    if (told != NULL)
-        PyErr_SetObject((PyObject *)Py_TYPE(told), told);
-    Py_XDECREF(told);
-    Py_DECREF(error);
-}
-
-/* to_json(validate(result)): bytes, or NULL with an exception. */
-static PyObject *
-modelled(const Plan *plan, PyObject *result)
-{
-    PyObject *args[PLAN_PARAMS_MAX + 2] = {NULL, result, Py_True}, *value, *json;
-    Py_ssize_t n = PyTuple_GET_SIZE(plan->to_json_values);
-
-    value =
-        PyObject_Vectorcall(plan->validate, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                            plan->core->from_attributes);
-    if (value == NULL) {
-        refuse(plan, result);
+    if (run->cycle != NULL)
+        return run->cycle;
+    run->held = false;
+    run->cycle = cycle_take_over(run->worker, run->req, run->deferred, run->scope);
+    if (run->cycle == NULL) {
+        run->held = held;
         return NULL;
     }
-    args[1] = value;
-    for (Py_ssize_t i = 0; i < n; ++i)
-        args[2 + i] = PyTuple_GET_ITEM(plan->to_json_values, i);
-    json = PyObject_Vectorcall(plan->to_json, args + 1,
-                               1 | PY_VECTORCALL_ARGUMENTS_OFFSET, plan->to_json_names);
-    Py_DECREF(value);
-    return json;
-}
-
-static void
-log_access(Worker *worker, fa_request *req, int status)
-{
-    PyObject *scope, *logged = NULL;
-
-    if (worker->on_access == Py_None)
-        return;
-    scope = scope_of_request(worker, req);
-    if (scope != NULL)
-        logged = PyObject_CallFunction(worker->on_access, "Oi", scope, status);
-    if (logged == NULL)
-        PyErr_WriteUnraisable(worker->on_access);
-    Py_XDECREF(scope);
-    Py_XDECREF(logged);
-}
-
-static void
-respond(Run *run, fa_slice body)
-{
-    fa_request *req = run->req;
-
-    if (req == NULL)
-        return; /* the client is gone */
-    log_access(run->worker, req, run->plan->status);
-    (void)fa_respond(req, run->plan->status, FA_SLICE("application/json"), body);
-}
-
-/* Answers with bytes, which are taken over. -1 with an exception if there are none. */
-static int
-respond_bytes(Run *run, PyObject *bytes)
-{
-    if (bytes == NULL)
-        return -1;
-    if (!PyBytes_Check(bytes)) {
-        Py_DECREF(bytes);
-        PyErr_SetString(PyExc_TypeError, "a body is bytes");
-        return -1;
-    }
-    respond(run, (fa_slice){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)});
-    Py_DECREF(bytes);
-    return 0;
-}
-
-/* 1: answered. 0: `result` is an answer itself. -1 with an exception. */
-static int
-answer(Run *run, PyObject *result)
-{
-    const Plan *plan = run->plan;
-    json_text *text = &run->worker->text;
-    int is_response = PyObject_IsInstance(result, plan->response);
-
-    if (is_response != 0)
-        return is_response < 0 ? -1 : 0;
-    if (plan->validate != NULL)
-        return respond_bytes(run, modelled(plan, result)) < 0 ? -1 : 1;
-    text->len = 0;
-    if (!json_text_add(text, result))
-        return respond_bytes(run, PyObject_CallOneArg(plan->encode, result)) < 0 ? -1 : 1;
-    respond(run, (fa_slice){text->p, text->len});
-    return 1;
+    run->deferred = NULL;
+    run->req = NULL;
+    if (held)
+        Py_DECREF((PyObject *)run); /* on_finish is the cycle's now */
+    return run->cycle;
 }
 
 /* What the plan cannot answer goes on in Python, as the application's own answer. */
 static bool
 go_on(Run *run, PyObject *error, PyObject *result, carrier_job *next)
 {
-    Cycle *cycle = cycle_take_over(run->worker, run->req, run->deferred, run->scope);
+    Cycle *cycle = run_cycle(run);
     PyObject *coroutine;
 
-    run->deferred = NULL;
-    run->scope = NULL;
-    run->req = NULL;
     if (cycle == NULL) {
         PyErr_WriteUnraisable((PyObject *)run->worker);
         return false;
     }
-    run->cycle = cycle;
     coroutine = cycle_call(cycle, run->plan->finish, error, result);
     if (coroutine == NULL) {
         cycle_report_raised(cycle);
@@ -186,12 +93,14 @@ on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *next)
     int done = 0;
 
     run->over = true;
+    if (error == NULL && run->plan->is_runner)
+        return false; /* it has answered */
     if (error == NULL)
-        done = answer(run, result);
+        done = plan_answer(run, result);
     if (done == 1)
         return false;
     if (done == 0)
-        return go_on(run, error, result, next);
+        return go_on(run, error, result != NULL ? result : Py_None, next);
     raised = application_take_error();
     more = go_on(run, raised, Py_None, next);
     Py_DECREF(raised);
@@ -207,7 +116,7 @@ on_finish(fa_request *req, int Py_UNUSED(error), void *user_data)
 {
     Run *run = user_data;
 
-    if (!run->over) {
+    if (!run->over && !run->answered) {
         run->scope = scope_of_request(run->worker, req);
         if (run->scope == NULL)
             PyErr_WriteUnraisable((PyObject *)run->worker);
@@ -217,6 +126,7 @@ on_finish(fa_request *req, int Py_UNUSED(error), void *user_data)
         fa_deferred_release(run->deferred);
         run->deferred = NULL;
     }
+    run->held = false;
     Py_DECREF((PyObject *)run); /* the server's */
 }
 
@@ -224,6 +134,9 @@ on_finish(fa_request *req, int Py_UNUSED(error), void *user_data)
 static void
 defer(Run *run)
 {
+    if (run->answered || run->req == NULL)
+        return;
+    run->held = true;
     Py_INCREF((PyObject *)run);
     fa_request_on_finish(run->req, on_finish, run);
     run->deferred = fa_request_defer(run->req);
@@ -272,12 +185,23 @@ run_new(Worker *worker, Plan *plan, fa_request *req)
     return run;
 }
 
+/* The endpoint's awaitable, or NULL with an exception. args[0] is for the Run. */
+static PyObject *
+called(const Plan *plan, Run *run, PyObject **args)
+{
+    if (!plan->is_runner)
+        return PyObject_Vectorcall(plan->endpoint, args + 1,
+                                   0 | PY_VECTORCALL_ARGUMENTS_OFFSET, plan->names);
+    args[0] = (PyObject *)run;
+    return PyObject_Vectorcall(plan->endpoint, args, 1, plan->names);
+}
+
 int
 plan_on_request(fa_request *req, void *user_data)
 {
     const plan_route *route = user_data;
     Plan *plan = route->plan;
-    PyObject *values[PLAN_PARAMS_MAX];
+    PyObject *args[PLAN_PARAMS_MAX + 1], **values = args + 1;
     Run *run;
 
     if (!applies(plan, route->worker, req) || !plan_bind(plan, req, values)) {
@@ -287,7 +211,7 @@ plan_on_request(fa_request *req, void *user_data)
     ++plan->served;
     run = run_new(route->worker, plan, req);
     if (run != NULL)
-        begin(run, PyObject_Vectorcall(plan->endpoint, values, 0, plan->names));
+        begin(run, called(plan, run, args));
     else
         PyErr_WriteUnraisable((PyObject *)plan);
     for (Py_ssize_t i = 0; i < plan->param_count; ++i)
@@ -339,11 +263,29 @@ run_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
+/* (scope, receive, send) */
+static PyObject *
+run_asgi(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    Cycle *cycle = run_cycle((Run *)op);
+
+    return cycle != NULL ? cycle_triple(cycle) : NULL;
+}
+
+static PyMethodDef run_methods[] = {
+    {"asgi", run_asgi, METH_NOARGS, NULL},
+    {"prepare", run_prepare, METH_O, NULL},
+    {"respond", (PyCFunction)(void (*)(void))run_respond, METH_VARARGS | METH_KEYWORDS,
+     NULL},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyType_Slot run_slots[] = {
     {Py_tp_doc, "One request that a plan serves."},
     {Py_tp_traverse, run_traverse},
     {Py_tp_clear, run_clear},
     {Py_tp_dealloc, run_dealloc},
+    {Py_tp_methods, run_methods},
     {0, NULL},
 };
 

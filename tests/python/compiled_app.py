@@ -6,7 +6,19 @@ import enum
 import uuid
 from typing import Annotated, Any, Literal
 
-from fastapi import BackgroundTasks, Cookie, FastAPI, Header, HTTPException, Query
+from fastapi import (
+    BackgroundTasks,
+    Cookie,
+    Depends,
+    FastAPI,
+    Header,
+    HTTPException,
+    Query,
+    Request,
+    Response,
+    Security,
+)
+from fastapi.security import HTTPBearer, OAuth2PasswordBearer, SecurityScopes
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
@@ -150,6 +162,167 @@ async def response(how: str):
     if how.startswith("plain"):
         return PlainTextResponse(how, 202, {"X-How": how})
     return RedirectResponse("/elsewhere")
+
+
+# ---- dependencies; what is printed shows their order ----
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+def sync_dep(q: int = 1):
+    say("sync", q)
+    return q
+
+
+async def async_dep(a: Annotated[int, Depends(sync_dep)], s: str = "s"):
+    say("async", a, s)
+    return (a, s)
+
+
+async def yield_dep(a: Annotated[tuple, Depends(async_dep)]):
+    say("enter", a)
+    try:
+        yield ["value", *a]
+    except Known as error:
+        say("caught", error)
+        raise
+    finally:
+        say("exit")
+
+
+def sync_yield():
+    say("sync enter")
+    yield 5
+    say("sync exit")
+
+
+class Pages:
+    def __init__(self, skip: int = 0, limit: Annotated[int, Query(le=9)] = 3):
+        self.skip, self.limit = skip, limit
+
+
+class Checker:
+    def __init__(self, word: str):
+        self.word = word
+
+    async def __call__(self, q: str = "x"):
+        return self.word + q
+
+
+async def function_dep():
+    say("function enter")
+    yield "f"
+    say("function exit")
+
+
+def swallows():
+    try:
+        yield 1
+    except RuntimeError:
+        say("swallowed")
+
+
+async def raises():
+    raise HTTPException(403, "no")
+
+
+async def scoped(scopes: SecurityScopes):
+    return scopes.scopes
+
+
+@app.get("/dep/tree")
+async def tree(
+    y: Annotated[list, Depends(yield_dep)],
+    again: Annotated[int, Depends(sync_dep)],
+    fresh: Annotated[int, Depends(sync_dep, use_cache=False)],
+    fail: str | None = None,
+):
+    if fail == "known":
+        raise Known("in tree")
+    if fail:
+        raise RuntimeError(fail)
+    return [y, again, fresh]
+
+
+@app.get("/dep/sync")
+def sync_endpoint(p: Annotated[Pages, Depends()], c: Annotated[str, Depends(Checker("w"))]):
+    return [p.skip, p.limit, c]
+
+
+@app.get("/dep/both")
+async def both(
+    a: Annotated[int, Depends(sync_yield)],
+    b: Annotated[str, Depends(function_dep, scope="function")],
+    tasks: BackgroundTasks,
+):
+    tasks.add_task(say, "background", a)
+    return {"a": a, "b": b}
+
+
+@app.get("/dep/swallows")
+async def swallowed(a: Annotated[int, Depends(swallows)], fail: bool = True):
+    if fail:
+        raise RuntimeError("x")
+    return a
+
+
+@app.get("/dep/raises", dependencies=[Depends(raises)])
+async def after_raises(y: Annotated[list, Depends(yield_dep)]):
+    return y
+
+
+@app.get("/dep/scopes")
+async def scopes(s: Annotated[list, Security(scoped, scopes=["a", "b"])]):
+    return s
+
+
+@app.get("/dep/token")
+async def token(t: Annotated[str, Depends(OAuth2PasswordBearer("/login"))]):
+    return t
+
+
+@app.get("/dep/bearer")
+async def bearer(t: Annotated[Any, Depends(HTTPBearer(auto_error=False))]):
+    return t
+
+
+@app.get("/dep/response")
+async def with_response(response: Response, code: int = 0):
+    response.headers["X-Own"] = "yes"
+    response.set_cookie("c", "v")
+    if code:
+        response.status_code = code
+    return {"code": code}
+
+
+@app.get("/dep/request/{x}")
+async def with_request(request: Request, x: int):
+    return [x, request.path_params, request.url.path, request.scope["endpoint"].__name__]
+
+
+@app.post("/dep/request")
+async def with_request_body(request: Request, item: Item):
+    return [item.name, len(await request.body()), sorted(k for k in request.scope)]
+
+
+@app.get("/dep/later")
+async def later(y: Annotated[list, Depends(yield_dep)], request: Request, tasks: BackgroundTasks):
+    await asyncio.sleep(0.003)
+    tasks.add_task(say, "background later")
+    return PlainTextResponse(str(y))
+
+
+@app.get("/dep/bad-background")
+async def bad_background(tasks: BackgroundTasks):
+    tasks.add_task(int, "x")
+    return 1
+
+
+@app.get("/dep/bad-exit")
+async def bad_exit(a: Annotated[Any, Depends(lambda: 1)], b: Annotated[Any, Depends(sync_dep)]):
+    return [a, b]
 
 
 @app.get("/background")

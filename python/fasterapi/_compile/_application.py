@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import re
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.datastructures import DefaultPlaceholder
+from fastapi.dependencies.models import Dependant, _is_async_gen_callable, _is_gen_callable
 from fastapi.encoders import jsonable_encoder
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi._compat.v2 import _regenerate_error_with_loc
@@ -20,6 +20,7 @@ from fastapi.routing import (
     _IncludedRouter,
     iter_route_contexts,
 )
+from fastapi.security.base import SecurityBase
 from pydantic_core import SchemaSerializer, ValidationError, from_json
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -28,9 +29,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route as StarletteRoute, WebSocketRoute
 
 from fasterapi import _core
-from fasterapi._compile._outcome import Finish, finish_of
+from fasterapi._compile._outcome import Finish, finish_of, request_of
 from fasterapi._compile._params import rows_of, validator_of
 from fasterapi._compile._reasons import NotCompiled
+from fasterapi._compile._runner import needs_runner, runner_of
 
 _PARAM = re.compile(r"{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
 _CONVERTORS = ("", ":str", ":path", ":int", ":float", ":uuid")
@@ -191,31 +193,46 @@ def _check_route(effective: Any) -> None:
         response_class = response_class.value
     if response_class is not JSONResponse:
         raise NotCompiled(f"the response_class is {response_class.__name__}")
-    if dependant.dependencies:
-        raise NotCompiled("there are dependencies")
-    for name in ("request", "websocket", "http_connection", "response", "background_tasks"):
-        if getattr(dependant, f"{name}_param_name"):
-            raise NotCompiled(f"the endpoint takes the {name}")
-    if dependant.security_scopes_param_name:
-        raise NotCompiled("the endpoint takes security scopes")
     if effective.max_body_size is not None:
         raise NotCompiled("the route has a limit of the body")
-    if not inspect.isfunction(dependant.call) or not inspect.iscoroutinefunction(dependant.call):
-        raise NotCompiled("the endpoint is no `async def` function")
+    if _is_gen_callable(dependant.call) or _is_async_gen_callable(dependant.call):
+        raise NotCompiled("the endpoint is a generator")
+    _check_requests(dependant)
 
 
-def _plan(effective: Any, guards: list[Guard], finish: Finish) -> _core.Plan:
+def _check_requests(dependant: Dependant) -> None:
+    """What a dependency does to a Request could change values that are found before it."""
+    for sub in dependant.dependencies:
+        scheme = isinstance(sub.call, SecurityBase) and type(sub.call).__module__.startswith(
+            "fastapi.security."
+        )
+        if (sub.request_param_name or sub.http_connection_param_name) and not scheme:
+            raise NotCompiled("a dependency takes the Request")
+        _check_requests(sub)
+
+
+def _calls(dependant: Dependant) -> list[Guard]:
+    below = [guard for sub in dependant.dependencies for guard in _calls(sub)]
+    return [(dependant, "call", dependant.call, False, -1), *below]
+
+
+def _plan(app: FastAPI, effective: Any, guards: list[Guard], finish: Finish) -> _core.Plan:
     _check_route(effective)
     dependant = effective.dependant
-    names, rows = rows_of(dependant, effective.param_convertors, effective._embed_body_fields)
+    runs = needs_runner(dependant)
+    if runs:
+        endpoint, names, rows = runner_of(effective, request_of(app, effective))
+    else:
+        endpoint = dependant.call
+        names, rows = rows_of(
+            dependant, effective.param_convertors, effective._embed_body_fields
+        )
     if effective.body_field is not None:
         validator_of(effective.body_field)
-    own: list[Guard] = [
-        (dependant, "call", dependant.call, False, -1),
-        (effective, "app", effective.app, False, -1),
-    ]
+    own: list[Guard] = [*_calls(dependant), (effective, "app", effective.app, False, -1)]
     return _core.Plan(
-        endpoint=dependant.call,
+        endpoint=endpoint,
+        is_runner=runs,
         names=names,
         params=rows,
         guards=tuple(guards + own),
@@ -239,7 +256,7 @@ def _pattern(path: str) -> str | None:
     return path
 
 
-def _route(context: Any, guards: list[Guard], finish: Finish) -> Route:
+def _route(app: FastAPI, context: Any, guards: list[Guard], finish: Finish) -> Route:
     effective = context._effective_route
     path, methods = effective.path, tuple(sorted(effective.methods or ()))
     if not isinstance(context.original_route, APIRoute):
@@ -249,7 +266,7 @@ def _route(context: Any, guards: list[Guard], finish: Finish) -> Route:
             raise NotCompiled(f"the route is a {type(context.original_route).__name__}")
         if not methods or not set(methods) <= set(_METHODS):
             raise NotCompiled("it has a method of its own")
-        return Route(path, methods, _plan(effective, guards, finish))
+        return Route(path, methods, _plan(app, effective, guards, finish))
     except NotCompiled as reason:
         return Route(path, methods, None, reason.reason, reason.hint)
 
@@ -267,7 +284,7 @@ def compile_app(app: Any) -> Compiled:
         if isinstance(original, WebSocketRoute):
             continue
         if isinstance(original, StarletteRoute):
-            found = _route(context, guards, finish)
+            found = _route(app, context, guards, finish)
             routes.append(found)
             pattern = _pattern(found.path)
             if pattern is not None and open_end:

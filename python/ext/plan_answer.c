@@ -1,0 +1,210 @@
+/* What an endpoint returns becomes the answer: builtin objects by C, models by
+   pydantic-core, the rest by the application's own means. */
+#include "application.h"
+#include "message.h"
+#include "plan.h"
+
+/* Raises what FastAPI makes of the exception that is set. */
+static void
+refuse(const Plan *plan, PyObject *result)
+{
+    PyObject *error = application_take_error();
+    PyObject *told = PyObject_CallFunctionObjArgs(plan->refuse, error, result, NULL);
+
+    if (told != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(told), told);
+    Py_XDECREF(told);
+    Py_DECREF(error);
+}
+
+/* to_json(validate(result)): bytes, or NULL with an exception. */
+static PyObject *
+modelled(const Plan *plan, PyObject *result)
+{
+    PyObject *args[PLAN_PARAMS_MAX + 2] = {NULL, result, Py_True}, *value, *json;
+    Py_ssize_t n = PyTuple_GET_SIZE(plan->to_json_values);
+
+    value =
+        PyObject_Vectorcall(plan->validate, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                            plan->core->from_attributes);
+    if (value == NULL) {
+        refuse(plan, result);
+        return NULL;
+    }
+    args[1] = value;
+    for (Py_ssize_t i = 0; i < n; ++i)
+        args[2 + i] = PyTuple_GET_ITEM(plan->to_json_values, i);
+    json = PyObject_Vectorcall(plan->to_json, args + 1,
+                               1 | PY_VECTORCALL_ARGUMENTS_OFFSET, plan->to_json_names);
+    Py_DECREF(value);
+    return json;
+}
+
+static void
+log_access(Worker *worker, fa_request *req, int status)
+{
+    PyObject *scope, *logged = NULL;
+
+    if (worker->on_access == Py_None)
+        return;
+    scope = scope_of_request(worker, req);
+    if (scope != NULL)
+        logged = PyObject_CallFunction(worker->on_access, "Oi", scope, status);
+    if (logged == NULL)
+        PyErr_WriteUnraisable(worker->on_access);
+    Py_XDECREF(scope);
+    Py_XDECREF(logged);
+}
+
+/* Whom to answer; NULL: the client is gone. */
+static fa_request *
+begin_answer(Run *run, int status)
+{
+    fa_request *req = run->cycle != NULL ? run->cycle->req : run->req;
+
+    run->answered = true;
+    if (run->cycle != NULL)
+        run->cycle->started = run->cycle->complete = true;
+    run->req = NULL; /* over with this answer */
+    if (req != NULL)
+        log_access(run->worker, req, status);
+    return req;
+}
+
+static void
+respond(Run *run, fa_slice body)
+{
+    int status = run->plan->status;
+    fa_request *req = begin_answer(run, status);
+
+    if (req != NULL)
+        (void)fa_respond(req, status, FA_SLICE("application/json"), body);
+}
+
+/* ---- the body ---- */
+
+/* Bytes, or NULL with an exception. */
+static PyObject *
+encoded(const Plan *plan, PyObject *result)
+{
+    PyObject *bytes = PyObject_CallOneArg(plan->encode, result);
+
+    if (bytes != NULL && !PyBytes_Check(bytes)) {
+        PyErr_SetString(PyExc_TypeError, "a body is bytes");
+        Py_CLEAR(bytes);
+    }
+    return bytes;
+}
+
+/* 1: the body is in *body, and in *owner if it is not NULL. 0: `result` is an answer
+   itself. -1 with an exception. */
+static int
+body_of(Run *run, PyObject *result, fa_slice *body, PyObject **owner)
+{
+    const Plan *plan = run->plan;
+    json_text *text = &run->worker->text;
+    int is_response = PyObject_IsInstance(result, plan->response);
+
+    *owner = NULL;
+    if (is_response != 0)
+        return is_response < 0 ? -1 : 0;
+    text->len = 0;
+    if (plan->validate == NULL && json_text_add(text, result)) {
+        *body = (fa_slice){text->p, text->len};
+        return 1;
+    }
+    *owner = plan->validate != NULL ? modelled(plan, result) : encoded(plan, result);
+    if (*owner == NULL)
+        return -1;
+    *body = (fa_slice){PyBytes_AS_STRING(*owner), (size_t)PyBytes_GET_SIZE(*owner)};
+    return 1;
+}
+
+int
+plan_answer(Run *run, PyObject *result)
+{
+    PyObject *owner;
+    fa_slice body;
+    int rv = body_of(run, result, &body, &owner);
+
+    if (rv == 1)
+        respond(run, body);
+    Py_XDECREF(owner);
+    return rv;
+}
+
+/* ---- what runners call ---- */
+
+PyObject *
+run_prepare(PyObject *op, PyObject *result)
+{
+    PyObject *owner;
+    fa_slice body;
+
+    switch (body_of((Run *)op, result, &body, &owner)) {
+    case 0: return Py_NewRef(result);
+    case 1:
+        return owner != NULL ? owner
+                             : PyBytes_FromStringAndSize(body.p, (Py_ssize_t)body.len);
+    default: return NULL;
+    }
+}
+
+/* With the length and type first, as Starlette has them. */
+static int
+respond_with(fa_request *req, int status, fa_slice body, const message_fields *headers)
+{
+    char length[24];
+    fa_field *fields = headers->at;
+    int rv;
+
+    (void)PyOS_snprintf(length, sizeof(length), "%zu", body.len);
+    memmove(fields + 2, fields, headers->count * sizeof(*fields));
+    fields[0] = (fa_field){FA_SLICE("content-length"), fa_slice_of(length)};
+    fields[1] = (fa_field){FA_SLICE("content-type"), FA_SLICE("application/json")};
+    rv = fa_response_start_fields(req, status, fields, headers->count + 2);
+    if (rv == FA_ERR_CLOSED)
+        return 0;
+    if (rv != 0)
+        return message_raise(rv);
+    rv = fa_response_write(req, body);
+    if (rv == 0 || rv == FA_ERR_FULL)
+        (void)fa_response_end(req);
+    return 0;
+}
+
+PyObject *
+run_respond(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"body", "status", "headers", NULL};
+    Run *run = (Run *)op;
+    PyObject *bytes, *status = Py_None, *headers = NULL;
+    message_fields fields;
+    long code = run->plan->status;
+    fa_request *req;
+    fa_slice body;
+    int rv;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|OO:respond", names, &PyBytes_Type,
+                                     &bytes, &status, &headers))
+        return NULL;
+    if (run->answered) {
+        PyErr_SetString(PyExc_RuntimeError, "the request is answered");
+        return NULL;
+    }
+    body = (fa_slice){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)};
+    if (headers == NULL) {
+        respond(run, body);
+        Py_RETURN_NONE;
+    }
+    if (status != Py_None && (code = PyLong_AsLong(status)) == -1 && PyErr_Occurred())
+        return NULL;
+    if (message_fields_init(&fields, headers, 2) < 0)
+        return NULL;
+    req = begin_answer(run, (int)code);
+    rv = req != NULL ? respond_with(req, (int)code, body, &fields) : 0;
+    message_fields_free(&fields);
+    if (rv < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}

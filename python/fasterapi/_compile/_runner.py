@@ -1,0 +1,259 @@
+"""Runners: a coroutine function for each route that needs more than one call.
+
+It is written as Python source from the tree of dependencies, once, when the route is
+compiled, and does what fastapi.routing.request_response(), get_request_handler() and
+solve_dependencies() do with the values that C has found: the same calls in the same
+order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from fastapi import BackgroundTasks
+from fastapi.concurrency import run_in_threadpool
+from fastapi.dependencies.models import (
+    Dependant,
+    _get_cache_key,
+    _get_computed_scope,
+    _get_oauth_scopes,
+    _is_async_gen_callable,
+    _is_coroutine_callable,
+    _is_gen_callable,
+)
+from fastapi.dependencies.utils import _solve_generator
+from fastapi.exceptions import FastAPIError
+from fastapi.security import SecurityScopes
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fasterapi._compile._params import Row, rows_of
+from fasterapi._compile._reasons import NotCompiled
+
+Runner = Callable[..., Coroutine[Any, Any, None]]
+
+# What request_response() of FastAPI 0.165 says.
+_NOT_AWAITED = (
+    "Response not awaited. There's a high chance that the "
+    "application code is raising an exception and a dependency with yield "
+    "has a block with a bare except, or a block with except Exception, "
+    "and is not raising the exception again. Read more about it in the "
+    "docs: https://fastapi.tiangolo.com/tutorial/dependencies/dependencies-with-yield/#dependencies-with-yield-and-except"
+)
+
+
+class _Holder:
+    """What _solve_generator() wants of a request."""
+
+    __slots__ = ("scope",)
+
+    def __init__(self, scope: dict[str, Any]) -> None:
+        self.scope = scope
+
+
+def _new_response() -> Response:
+    response = Response()
+    del response.headers["content-length"]
+    response.status_code = None  # type: ignore[assignment]
+    return response
+
+
+class _Source:
+    """Lines of Python, and the objects that they name."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.depth = 1
+        self.objects: dict[str, Any] = {}
+
+    def add(self, line: str) -> None:
+        self.lines.append("    " * self.depth + line)
+
+    def name(self, prefix: str, value: Any) -> str:
+        name = f"{prefix}{len(self.objects)}"
+        self.objects[name] = value
+        return name
+
+
+class _Writer:
+    def __init__(self, effective: Any, request_of: Callable[[Any], Any]) -> None:
+        self.effective = effective
+        self.source = _Source()
+        self.rows: list[Row] = []
+        self.names: list[str] = []
+        self.solved: dict[Any, str] = {}
+        self.uses: set[str] = set()
+        self.variables = 0
+        self.source.objects.update(
+            AsyncExitStack=AsyncExitStack,
+            BackgroundTasks=BackgroundTasks,
+            FastAPIError=FastAPIError,
+            SecurityScopes=SecurityScopes,
+            Holder=_Holder,
+            new_response=_new_response,
+            not_awaited=_NOT_AWAITED,
+            request_of=request_of,
+            run_in_threadpool=run_in_threadpool,
+            solve_generator=_solve_generator,
+        )
+
+    # ---- values ----
+
+    def _extracted(self, dependant: Dependant, embed: bool) -> list[str]:
+        names, rows = rows_of(dependant, self.effective.param_convertors, embed)
+        keywords = []
+        for name, row in zip(names, rows, strict=True):
+            variable = f"p{len(self.rows)}"
+            self.rows.append(row)
+            self.names.append(variable)
+            keywords.append(f"{name}={variable}")
+        return keywords
+
+    def _special(self, dependant: Dependant) -> list[str]:
+        found = []
+        for kind in ("http_connection", "request"):
+            if name := getattr(dependant, f"{kind}_param_name"):
+                self.uses.add("request")
+                found.append(f"{name}=request")
+        if name := dependant.background_tasks_param_name:
+            self.uses.add("tasks")
+            found.append(f"{name}=tasks")
+        if name := dependant.response_param_name:
+            self.uses.add("response")
+            found.append(f"{name}=response")
+        if name := dependant.security_scopes_param_name:
+            scopes = self.source.name("scopes", _get_oauth_scopes(dependant=dependant))
+            found.append(f"{name}=SecurityScopes(scopes=list({scopes}))")
+        if dependant.websocket_param_name:
+            raise NotCompiled("a WebSocket is asked for in a route of HTTP")
+        return found
+
+    # ---- dependencies ----
+
+    def keywords_of(self, dependant: Dependant, embed: bool) -> str:
+        """Solves what it depends on; gives the arguments of its own call."""
+        keywords = [self._dependency(sub) for sub in dependant.dependencies]
+        keywords += self._extracted(dependant, embed) + self._special(dependant)
+        return ", ".join(keyword for keyword in keywords if keyword)
+
+    def _dependency(self, sub: Dependant) -> str:
+        if sub.concurrency is not None:
+            raise NotCompiled("a dependency has a limit of concurrency")
+        arguments = self.keywords_of(sub, False)
+        key = _get_cache_key(dependant=sub)
+        if sub.use_cache and key in self.solved:
+            variable = self.solved[key]
+        else:
+            variable = f"v{self.variables}"
+            self.variables += 1
+            self.source.add(f"{variable} = {self._call(sub, arguments)}")
+            self.solved.setdefault(key, variable)
+        return f"{sub.name}={variable}" if sub.name is not None else ""
+
+    def _call(self, sub: Dependant, arguments: str) -> str:
+        if _is_gen_callable(sub.call) or _is_async_gen_callable(sub.call):
+            stack = "function" if _get_computed_scope(dependant=sub) == "function" else "request"
+            self.uses |= {"stacks"}
+            name = self.source.name("node", sub)
+            values = f"dict({arguments})"
+            return (
+                f"await solve_generator(dependant={name}, stack={stack}_stack, "
+                f"sub_values={values}, request=holder)"
+            )
+        call = self.source.name("call", sub.call)
+        if _is_coroutine_callable(sub.call):
+            return f"await {call}({arguments})"
+        separator = ", " if arguments else ""
+        return f"await run_in_threadpool({call}{separator}{arguments})"
+
+    # ---- the whole ----
+
+    def write(self) -> Runner:
+        effective, dependant = self.effective, self.effective.dependant
+        body = _Source()
+        body.objects = self.source.objects
+        self.source = body
+        arguments = self.keywords_of(dependant, effective._embed_body_fields)
+        call = body.name("endpoint", dependant.call)
+        separator = ", " if arguments else ""
+        if _is_coroutine_callable(dependant.call):
+            body.add(f"result = await {call}({arguments})")
+        else:
+            body.add(f"result = await run_in_threadpool({call}{separator}{arguments})")
+        body.add("answer = run.prepare(result)")
+        return self._compiled(body)
+
+    def _compiled(self, body: _Source) -> Runner:
+        text = _Source()
+        text.depth = 1
+        if "tasks" in self.uses:
+            text.add("tasks = BackgroundTasks()")
+        if "response" in self.uses:
+            text.add("response = new_response()")
+        if "request" in self.uses:
+            self.uses.add("stacks")  # they are in its scope
+            text.add("request = request_of(run)")
+            text.add("async with AsyncExitStack() as middleware_stack:")
+            text.depth += 1
+            text.add('request.scope["fastapi_middleware_astack"] = middleware_stack')
+        if "stacks" in self.uses:
+            text.add("answered = False")
+            text.add("async with AsyncExitStack() as request_stack:")
+            text.depth += 1
+            scope = "request.scope" if "request" in self.uses else "{}"
+            text.add(f"holder = Holder({scope})")
+            text.add('holder.scope["fastapi_inner_astack"] = request_stack')
+            text.add("async with AsyncExitStack() as function_stack:")
+            text.add('    holder.scope["fastapi_function_astack"] = function_stack')
+            shift = "    " * text.depth
+            text.lines += [shift + line for line in body.lines]
+            self._add_answer(text)
+            text.add("answered = True")
+            text.depth -= 1
+            text.add("if not answered:")
+            text.add("    raise FastAPIError(not_awaited)")
+        else:
+            text.lines += body.lines
+            self._add_answer(text)
+        parameters = ", ".join(["run", *(f"{name}" for name in self.names)])
+        code = f"async def runner({parameters}):\n" + "\n".join(text.lines) + "\n"
+        names: dict[str, Any] = dict(body.objects)
+        path = f"<compiled {self.effective.path}>"
+        exec(compile(code, path, "exec"), names)  # noqa: S102 - written by this file
+        runner: Runner = names["runner"]
+        return runner
+
+    def _add_answer(self, text: _Source) -> None:
+        tasks = "tasks" if "tasks" in self.uses else "None"
+        text.add("if type(answer) is bytes:")
+        if "response" in self.uses:
+            text.add("    run.respond(answer, response.status_code, response.headers.raw)")
+        else:
+            text.add("    run.respond(answer)")
+        if tasks != "None":
+            text.add(f"    await {tasks}()")
+        text.add("else:")
+        if tasks != "None":
+            text.add("    if answer.background is None:")
+            text.add(f"        answer.background = {tasks}")
+        text.add("    await answer(*run.asgi())")
+
+
+def needs_runner(dependant: Dependant) -> bool:
+    """Whether there is more to do than one call of a coroutine function."""
+    special = ("request", "http_connection", "response", "background_tasks", "security_scopes")
+    return (
+        bool(dependant.dependencies)
+        or not _is_coroutine_callable(dependant.call)
+        or any(getattr(dependant, f"{name}_param_name") for name in special)
+    )
+
+
+def runner_of(
+    effective: Any, request_of: Callable[[Any], Request]
+) -> tuple[Runner, tuple[str, ...], tuple[Row, ...]]:
+    """The coroutine function, the keywords that C calls it with, and their rows."""
+    writer = _Writer(effective, request_of)
+    runner = writer.write()
+    return runner, tuple(writer.names), tuple(writer.rows)
