@@ -13,18 +13,19 @@ from fasterapi.testclient import _transport
 
 def swap() -> Callable[[], None]:
     """Returns what takes it back."""
-    replaced = [
-        (stock, "_TestClientTransport", _transport.EngineTransport),
-        (stock.TestClient, "send", send),
-    ]
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
-    _set(replaced)
-    return lambda: _set(before)
+    transport = stock._TestClientTransport
+    own_send = vars(stock.TestClient).get("send")
+    stock._TestClientTransport = _transport.EngineTransport
+    stock.TestClient.send = send
 
+    def take_back() -> None:
+        stock._TestClientTransport = transport
+        if own_send is not None:
+            stock.TestClient.send = own_send
+        else:
+            del stock.TestClient.send
 
-def _set(attributes: list[tuple[Any, str, Any]]) -> None:
-    for owner, name, value in attributes:
-        setattr(owner, name, value)
+    return take_back
 
 
 def send(self: Any, request: Any, *, stream: bool = False, **kwargs: Any) -> Any:

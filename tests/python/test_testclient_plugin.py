@@ -1,0 +1,90 @@
+"""pytest --fasterapi on a suite that knows nothing of it."""
+
+import importlib
+import pathlib
+import subprocess
+import sys
+import tomllib
+
+import peers
+import pytest
+
+SUITE = """
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+app = FastAPI()
+BACKENDS = {backends}
+
+@app.get("/")
+def root():
+    return "here"
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("number", range(3))
+def test_root(number, backend):
+    assert TestClient(app, backend=backend).get("/").json() == "here"
+
+def test_refused():
+    TestClient(app).get("/", headers={{"host": "a b"}})
+"""
+
+
+def run(
+    site: pathlib.Path,
+    folder: pathlib.Path,
+    *options: str,
+    backends: str = "['asyncio']",
+    **variables: str,
+) -> str:
+    (folder / "test_it.py").write_text(SUITE.format(backends=backends))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "fasterapi._pytest_plugin", *options],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**peers.environment(site), **variables},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_counts(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    said = run(site, tmp_path, "--fasterapi", backends="['asyncio', 'trio']")
+    assert "requests through the engine: 4 (asgi 3, server 1)\n" in said
+    assert "requests another way: 3 (backend trio 3)\n" in said
+
+
+def test_several_processes(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    said = run(site, tmp_path, "--fasterapi", "-n", "2")
+    assert "requests through the engine: 4 (asgi 3, server 1)\n" in said
+    assert "requests another way: 0\n" in said
+
+
+def test_not_asked_for(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    assert "engine" not in run(site, tmp_path)
+
+
+def test_by_configuration(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfasterapi = true\n")
+    assert "through the engine: 4 " in run(site, tmp_path)
+    assert "engine" not in run(site, tmp_path, FASTERAPI_PYTEST="0")
+
+
+@pytest.mark.parametrize(("value", "wanted"), [("1", True), ("off", False), ("", False)])
+def test_by_environment(
+    site: pathlib.Path, tmp_path: pathlib.Path, value: str, wanted: bool
+) -> None:
+    said = run(site, tmp_path, FASTERAPI_PYTEST=value)
+    assert ("through the engine: 4 " in said) is wanted
+
+
+def test_entry_point(site: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an installed package tells pytest is there."""
+    root = pathlib.Path(__file__).resolve().parent.parent.parent
+    told = tomllib.loads((root / "pyproject.toml").read_text())
+    monkeypatch.syspath_prepend(str(site))
+    plugin = importlib.import_module(told["project"]["entry-points"]["pytest11"]["fasterapi"])
+    assert callable(plugin.pytest_addoption)
