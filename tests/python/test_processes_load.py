@@ -63,15 +63,20 @@ def replacements(server: peers.Server) -> int:
     return server.text("err").count("Terminated child process")
 
 
+# FA_HANGUPS=20 makes it a soak.
+HANGUPS = int(os.environ.get("FA_HANGUPS", "3"))
+
+
 def test_hangups_lose_nothing(site, python_build, tmp_path) -> None:
-    with load(site, python_build, tmp_path, requests=8000, rate=2000) as under:
-        for count in (1, 2, 3):
+    requests = 4000 + 2500 * HANGUPS
+    with load(site, python_build, tmp_path, requests=requests, rate=2000) as under:
+        for count in range(1, HANGUPS + 1):
             under.server.process.send_signal(signal.SIGHUP)
             wait_for(lambda: replacements(under.server) == 2 * count)
         assert under.client.poll() is None, "the load ended too soon to tell"
         result = under.result()
     assert result["verdict"] == "exact", result
-    assert result["acknowledged"] == 8000
+    assert result["acknowledged"] == requests
     assert result["errors"]["total"] == result["in_doubt"] == result["resent"] == 0
     assert result["reopened"] > 0  # they were asked to, and did
 
