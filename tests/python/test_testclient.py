@@ -262,3 +262,48 @@ def test_swapped_and_back(package) -> None:
     assert Subclass(app).get("/empty/204").status_code == 204
     assert package.counters.served["asgi"] == served + 1
     assert "send" not in vars(StockClient)
+
+
+# ---- what a connection cannot carry; docs/testing-your-app.md has the table ----
+
+
+def answering(status: int = 200, *, headers: dict[str, str] | None = None, more: bool = False):
+    fields = [(k.encode(), v.encode()) for k, v in (headers or {}).items()]
+
+    async def application(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": fields})
+        await send({"type": "http.response.body", "body": b"abc", "more_body": more})
+
+    return application
+
+
+@pytest.mark.parametrize("length", ["2", "4"])
+def test_answer_unlike_its_content_length(package, length: str) -> None:
+    application = answering(headers={"content-length": length})
+    assert StockClient(application).get("/").text == "abc"
+    with pytest.raises(RuntimeError, match="Response content (longer|shorter) than Content-Length"):
+        package.TestClient(application).get("/")
+
+
+def test_answer_without_an_end(package) -> None:
+    application = answering(more=True)
+    assert StockClient(application).get("/").text == "abc"
+    with pytest.raises(httpx.RemoteProtocolError):
+        package.TestClient(application).get("/")
+
+
+def test_interim_answer_is_none(package) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        package.TestClient(answering(123)).get("/")
+
+
+def test_path_is_decoded_once(package) -> None:
+    paths = []
+
+    async def application(scope, receive, send) -> None:
+        paths.append(scope["path"])
+        await answering()(scope, receive, send)
+
+    for make in (StockClient, package.TestClient):
+        make(application).get("/a%2520b")
+    assert paths == ["/a b", "/a%20b"]
