@@ -10,6 +10,7 @@
 #include <fasterapi/json.h>
 
 #include "base/memory.h"
+#include "json_copy.h"
 
 enum {
     ALLOW_NAN = 1,
@@ -26,7 +27,7 @@ static void require(bool condition)
         abort();
 }
 
-static bool copy_number(fa_json_writer *w, fa_json_reader *r)
+static void copy_number(fa_json_writer *w, fa_json_reader *r)
 {
     fa_json_reader other = *r;
     fa_slice text;
@@ -36,82 +37,24 @@ static bool copy_number(fa_json_writer *w, fa_json_reader *r)
 
     if (fa_json_read_int64(&i, &other) == 0) {
         fa_json_read_int64(&i, r);
-        return fa_json_write_int64(w, i) == 0;
+        fa_json_write_int64(w, i);
+        return;
     }
     other = *r;
     if (fa_json_read_uint64(&u, &other) == 0) {
         fa_json_read_uint64(&u, r);
-        return fa_json_write_uint64(w, u) == 0;
+        fa_json_write_uint64(w, u);
+        return;
     }
     other = *r;
     if (fa_json_read_double(&v, &other) == 0) {
         fa_json_read_double(&v, r);
-        return fa_json_write_double(w, v) == 0;
+        fa_json_write_double(w, v);
+        return;
     }
     /* Too large for a double, or malformed. */
-    return fa_json_read_number(&text, r) == 0 && fa_json_write_raw(w, text) == 0;
-}
-
-static void copy_scalar(fa_json_writer *w, fa_json_reader *r, fa_json_type type)
-{
-    fa_slice v;
-    bool truth;
-
-    if (type == FA_JSON_STRING && fa_json_read_string(&v, r) == 0)
-        fa_json_write_string(w, v);
-    else if (type == FA_JSON_NUMBER)
-        copy_number(w, r);
-    else if (type == FA_JSON_BOOL && fa_json_read_bool(&truth, r) == 0)
-        fa_json_write_bool(w, truth);
-    else if (type == FA_JSON_NULL && fa_json_read_null(r) == 0)
-        fa_json_write_null(w);
-}
-
-/* Leaves the containers that end here, up to the next value. False: no more values. */
-static bool to_next_value(fa_json_writer *w, fa_json_reader *r, const bool *in_object,
-                          size_t *depth)
-{
-    fa_slice key;
-
-    while (*depth > 0) {
-        bool object = in_object[*depth - 1];
-
-        if (object ? fa_json_next_key(&key, r) : fa_json_next_element(r)) {
-            if (object)
-                fa_json_write_key(w, key);
-            return true;
-        }
-        if (fa_json_error(r) != 0)
-            return false;
-        if (object)
-            fa_json_end_object(w);
-        else
-            fa_json_end_array(w);
-        --*depth;
-    }
-    return false;
-}
-
-/* Returns the reader's verdict. */
-static int copy(fa_json_writer *w, fa_json_reader *r)
-{
-    bool in_object[FA_JSON_DEPTH_MAX];
-    size_t depth = 0;
-
-    do {
-        fa_json_type type = fa_json_peek(r);
-
-        if (type == FA_JSON_OBJECT && fa_json_enter_object(r) == 0) {
-            in_object[depth++] = true;
-            fa_json_begin_object(w);
-        } else if (type == FA_JSON_ARRAY && fa_json_enter_array(r) == 0) {
-            in_object[depth++] = false;
-            fa_json_begin_array(w);
-        } else {
-            copy_scalar(w, r, type);
-        }
-    } while (fa_json_error(r) == 0 && to_next_value(w, r, in_object, &depth));
-    return fa_json_end(r);
+    if (fa_json_read_number(&text, r) == 0)
+        fa_json_write_raw(w, text);
 }
 
 /* Copies `text` and checks what skipping says to it. Returns what finishing the copy
@@ -124,7 +67,7 @@ static int copy_text(fa_slice *out, fa_json_writer *w, fa_slice text,
     int error;
 
     fa_json_reader_init(&r, text, options);
-    error = copy(w, &r);
+    error = json_copy(w, &r, copy_number);
     if (options->arena == NULL)
         return error != 0 ? error : fa_json_writer_finish(out, w); /* too little room */
     fa_json_reader_init(&skipper, text, options);

@@ -10,7 +10,7 @@
 #define FOR_SSE4 __attribute__((target("sse4.2")))
 #define FOR_AVX2 __attribute__((target("avx2,bmi")))
 
-typedef enum { PATH, QUERY, VALUE } what;
+typedef enum { PATH, QUERY, VALUE, TOKEN } what;
 
 /* 1 to 16 bytes, zeros after them: loads that overlap instead of one that would read
    past the end. */
@@ -57,24 +57,6 @@ INLINE __m128i is(__m128i x, char c)
     return _mm_cmpeq_epi8(x, _mm_set1_epi8(c));
 }
 
-/* A bit for every byte that is not allowed. */
-INLINE unsigned bad(what k, __m128i x)
-{
-    __m128i no;
-
-    if (k == VALUE) {
-        no = _mm_andnot_si128(is(x, '\t'), in_range(x, 0, 0x1f));
-        no = _mm_or_si128(no, is(x, 0x7f));
-    } else {
-        /* Signed, so that 0x80 and above are less than '!' too. */
-        no = _mm_or_si128(_mm_cmplt_epi8(x, _mm_set1_epi8('!')), is(x, 0x7f));
-        no = _mm_or_si128(no, is(x, '#'));
-        if (k == PATH)
-            no = _mm_or_si128(no, is(x, '?'));
-    }
-    return (unsigned)_mm_movemask_epi8(no);
-}
-
 /* tchar is VCHAR without delimiters (RFC 9110, 5.6.2). */
 INLINE unsigned bad_token(__m128i x)
 {
@@ -86,6 +68,26 @@ INLINE unsigned bad_token(__m128i x)
     no = _mm_or_si128(no, _mm_or_si128(is(x, '"'), is(x, ',')));
     no = _mm_or_si128(no, _mm_or_si128(is(x, '{'), is(x, '}')));
     no = _mm_or_si128(no, is(x, '/'));
+    return (unsigned)_mm_movemask_epi8(no);
+}
+
+/* A bit for every byte that is not allowed. */
+INLINE unsigned bad(what k, __m128i x)
+{
+    __m128i no;
+
+    if (k == TOKEN)
+        return bad_token(x);
+    if (k == VALUE) {
+        no = _mm_andnot_si128(is(x, '\t'), in_range(x, 0, 0x1f));
+        no = _mm_or_si128(no, is(x, 0x7f));
+    } else {
+        /* Signed, so that 0x80 and above are less than '!' too. */
+        no = _mm_or_si128(_mm_cmplt_epi8(x, _mm_set1_epi8('!')), is(x, 0x7f));
+        no = _mm_or_si128(no, is(x, '#'));
+        if (k == PATH)
+            no = _mm_or_si128(no, is(x, '?'));
+    }
     return (unsigned)_mm_movemask_epi8(no);
 }
 
@@ -120,22 +122,6 @@ static size_t sse2_query(const char *p, size_t len)
     return run16(QUERY, p, len);
 }
 
-INLINE size_t run_token(const char *p, size_t len)
-{
-    size_t i;
-    unsigned no;
-
-    for (i = 0; len - i >= 16; i += 16) {
-        no = bad_token(load16(p + i));
-        if (no != 0)
-            return i + first(no);
-    }
-    if (i == len)
-        return len;
-    no = bad_token(load_few(p + i, len - i)) & low_bits(len - i);
-    return no != 0 ? i + first(no) : len;
-}
-
 /* The path behind the method, whose byte after it is not looked at. */
 INLINE size_t finish_request(const char *p, size_t len, size_t n)
 {
@@ -146,7 +132,7 @@ INLINE size_t finish_request(const char *p, size_t len, size_t n)
 
 static size_t sse2_request(const char *p, size_t len, size_t *method_len)
 {
-    *method_len = run_token(p, len);
+    *method_len = run16(TOKEN, p, len);
     return finish_request(p, len, *method_len);
 }
 

@@ -20,6 +20,7 @@
 #include "base/memory.h"
 
 #include "hex.h"
+#include "json_copy.h"
 
 static void put_answer(int error, size_t at, fa_slice v)
 {
@@ -42,7 +43,7 @@ static bool is_integer(fa_slice text)
     return digits > 0 && digits + (text.p[0] == '-') == text.len;
 }
 
-static int copy_number(fa_json_writer *w, fa_json_reader *r)
+static void copy_number(fa_json_writer *w, fa_json_reader *r)
 {
     fa_json_reader ahead = *r; /* to see whether it is an integer */
     fa_slice text;
@@ -50,57 +51,10 @@ static int copy_number(fa_json_writer *w, fa_json_reader *r)
 
     if (fa_json_read_number(&text, &ahead) == 0 && is_integer(text)) {
         fa_json_read_number(&text, r);
-        return fa_json_write_raw(w, text);
+        fa_json_write_raw(w, text);
+    } else if (fa_json_read_double(&v, r) == 0) {
+        fa_json_write_double(w, v);
     }
-    return fa_json_read_double(&v, r) == 0 ? fa_json_write_double(w, v) : 0;
-}
-
-static void copy_scalar(fa_json_writer *w, fa_json_reader *r, fa_json_type type)
-{
-    fa_slice v;
-    bool truth;
-
-    if (type == FA_JSON_STRING && fa_json_read_string(&v, r) == 0)
-        fa_json_write_string(w, v);
-    else if (type == FA_JSON_NUMBER)
-        copy_number(w, r);
-    else if (type == FA_JSON_BOOL && fa_json_read_bool(&truth, r) == 0)
-        fa_json_write_bool(w, truth);
-    else if (type == FA_JSON_NULL && fa_json_read_null(r) == 0)
-        fa_json_write_null(w);
-}
-
-static void copy(fa_json_writer *w, fa_json_reader *r)
-{
-    bool in_object[FA_JSON_DEPTH_MAX];
-    size_t depth = 0;
-    fa_slice key;
-
-    do {
-        fa_json_type type = fa_json_peek(r);
-
-        if (type == FA_JSON_OBJECT && fa_json_enter_object(r) == 0) {
-            in_object[depth++] = true;
-            fa_json_begin_object(w);
-        } else if (type == FA_JSON_ARRAY && fa_json_enter_array(r) == 0) {
-            in_object[depth++] = false;
-            fa_json_begin_array(w);
-        } else {
-            copy_scalar(w, r, type);
-        }
-        while (depth > 0 && fa_json_error(r) == 0) {
-            if (in_object[depth - 1] && fa_json_next_key(&key, r)) {
-                fa_json_write_key(w, key);
-                break;
-            }
-            if (!in_object[depth - 1] && fa_json_next_element(r))
-                break;
-            if (fa_json_error(r) == 0 && in_object[--depth])
-                fa_json_end_object(w);
-            else if (fa_json_error(r) == 0)
-                fa_json_end_array(w);
-        }
-    } while (depth > 0 && fa_json_error(r) == 0);
 }
 
 /* `error` is what reading found; a number out of range is not an error of the text. */
@@ -132,8 +86,7 @@ static void do_copy(fa_slice text, const fa_json_reader_options *o, const char *
 
     fa_json_reader_init(&r, text, o);
     fa_json_writer_init(&w, &wo);
-    copy(&w, &r);
-    error = fa_json_end(&r);
+    error = json_copy(&w, &r, copy_number);
     check_skip(text, o, strcmp(flags, "-") == 0, error, fa_json_position(&r));
     if (error == 0)
         error = fa_json_writer_finish(&out, &w);

@@ -69,9 +69,15 @@ class Server:
     def wait_log(self, pattern: str, after: int = 0) -> re.Match:
         return self._wait(self.log, pattern, after)
 
-    def peak_memory_kib(self) -> int:
+    def _memory_kib(self, what: str) -> int:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+        return int(re.search(rf"{what}:\s+(\d+)", status)[1])
+
+    def peak_memory_kib(self) -> int:
+        return self._memory_kib("VmHWM")
+
+    def memory_kib(self) -> int:
+        return self._memory_kib("VmRSS")
 
     def connect(self, **options) -> "Client":
         return Client(self, **options)

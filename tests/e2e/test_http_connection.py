@@ -1,12 +1,13 @@
 """Connections: kept alive, pipelined, closed, half closed, and where they come from."""
 
+import contextlib
 import json
 import socket
 import threading
 import time
 
 import pytest
-from server import Server, chunked, get, post, random_cuts, serving
+from server import Server, chunked, get, post, random_cuts, sanitized, serving
 
 
 @pytest.fixture(scope="module")
@@ -344,3 +345,29 @@ def test_addresses(server: Server):
         assert (told["client"], told["client_port"]) == client.socket.getsockname()
         assert (told["server"], told["server_port"]) == client.socket.getpeername()
         assert told["scheme"] == "http"
+
+
+IDLE_AFTER = [
+    get("/hello"),
+    get("/download?n=100000"),
+    get("/download?n=100000&chunked=1"),
+    post("/any/x", b"x" * 100_000),
+    chunked("/upload", b"x" * 100_000, trailers=b"A: b\r\n"),
+    chunked("/early", b"x" * 10_000),
+]
+
+
+@pytest.mark.parametrize("request_bytes", IDLE_AFTER)
+def test_an_idle_connection_keeps_no_buffers(build_dir, request_bytes):
+    """Whatever its last request took."""
+    if sanitized(build_dir):
+        pytest.skip("what a sanitizer keeps is not the server's")
+    count = 400
+    with serving(build_dir) as server, contextlib.ExitStack() as stack:
+        with server.connect() as client:
+            client.ask(request_bytes)
+        before = server.memory_kib()
+        for _ in range(count):
+            client = stack.enter_context(server.connect())
+            assert client.ask(request_bytes).complete
+        assert (server.memory_kib() - before) / count <= 4
