@@ -370,6 +370,23 @@ def malformed(rng: random.Random) -> Iterator[Case]:
             yield Case(f"malformed {made}", [data])
 
 
+def limits(rng: random.Random) -> Iterator[Case]:
+    """Below and above what --limit-request-... says."""
+    for size in (1000, 8000, 8300, 20_000, 70_000):
+        yield Case(f"target of {size}", [request("/told?" + "t" * size)])
+    for size in (1000, 30_000, 33_000, 70_000):
+        yield Case(f"a field of {size}", [request("/told", "GET", "X: " + "f" * size)])
+        many = [f"x-{n}: " + "f" * 990 for n in range(size // 1000)]
+        yield Case(f"fields of {size}", [request("/told", "GET", *many)])
+    for count in (50, 99, 100, 300):
+        fields = [f"x-{n}: {n}" for n in range(count)]
+        yield Case(f"{count} fields", [request("/told", "GET", *fields)])
+    for size in (10, 200, 300, 5000):
+        coded = b"3;a=%b\r\nabc\r\n0\r\n\r\n" % (b"e" * size)
+        chunked = request("/told", "POST", "Transfer-Encoding: chunked", body=coded)
+        yield Case(f"extension of {size}", [chunked], ("POST",))
+
+
 # ---- clients that go away ----
 
 
@@ -426,6 +443,7 @@ CLASSES: dict[str, Callable[[random.Random], Iterator[Case]]] = {
         every_split,
         made_answers,
         malformed,
+        limits,
         gone_while_sending,
         gone_while_reading,
         half_closed,

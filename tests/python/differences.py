@@ -114,10 +114,17 @@ LLHTTP_METHODS = set(
 )
 
 
+TRAILERS = re.compile(
+    rb"\r\n0+(?:;[^\r\n]*)?\r\n(?:" + http1_rules.TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
+)
+
+
 def faults(sent: bytes, status: int | None) -> list[str]:
     lengths = http1_rules.values_of(sent, b"content-length")
     names = [name for name in ERRORS.get(status or 0, []) if lengths or "LENGTH" not in name]
-    return [fault for fault in (http1_rules.fault(sent, name) for name in names) if fault]
+    found = [fault for fault in (http1_rules.fault(sent, name) for name in names) if fault]
+    # That rule says what may be wrong behind the last chunk, not that something is.
+    return [fault for fault in found if fault != "malformed trailer" or not TRAILERS.search(sent)]
 
 
 def is_refusal(answer: peers.Answer) -> bool:
@@ -126,8 +133,7 @@ def is_refusal(answer: peers.Answer) -> bool:
 
 
 REFUSALS = (
-    re.escape(INVALID)
-    + r"|WARNING:  (HTTP version|Expectation|Transfer coding) not supported\.\n"
+    re.escape(INVALID) + r"|WARNING:  (HTTP version|Expectation|Transfer coding) not supported\.\n"
 )
 
 
@@ -177,6 +183,30 @@ def taken(case: Case, theirs: Outcome, ours: Outcome) -> bool:
         or re.match(rb"\S+ (?i:https?)://[^/?]*#", case.sent)
     )
     if not known:
+        return False
+    theirs.__dict__.update(copy.deepcopy(ours.__dict__))
+    return True
+
+
+@rule(
+    "heads above the limits",
+    REFUSALS + r"|WARNING:  (Request line too long|Request header fields too large"
+    r"|Too many request header fields)\.\n",
+)
+def limits(case: Case, theirs: Outcome, ours: Outcome) -> bool:
+    """Of 8 KiB for the request line, 32 KiB and 100 for fields, 256 bytes for the extensions
+    of a chunk."""
+    head = http1_rules.head_of(case.sent)
+    line, *fields = head.split(b"\r\n")[:-2]
+    extension = re.search(rb"\r\n3;([^\r]*)\r\n", case.sent)
+    expected = set()
+    if len(line) > 8192:
+        expected.add(414)
+    if len(head) - len(line) > 32768 or len(fields) > 100:
+        expected.add(431)
+    if extension and len(extension[1]) > 256:
+        expected.add(400)
+    if ours.kept or len(ours.answers) != 1 or ours.answers[0].status not in expected:
         return False
     theirs.__dict__.update(copy.deepcopy(ours.__dict__))
     return True
