@@ -66,7 +66,9 @@ class ConcurrencyLimit:
         self.running = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
-        if self.connections() >= self.limit or self.running >= self.limit:
+        # As uvicorn: WebSockets count, but are not refused.
+        full = self.connections() >= self.limit or self.running >= self.limit
+        if full and scope["type"] == "http":
             logging.getLogger("uvicorn.error").warning("Exceeded concurrency limit.")
             await self._refuse(send)
             return None

@@ -100,6 +100,9 @@ class Config:
         timeout_request_header: float = 10.0,
         timeout_request_body: float = 30.0,
         timeout_write: float = 30.0,
+        ws_max_fragments: int = 262144,
+        ws_max_inflate_ratio: int = 100,
+        ws_close_timeout: float = 10.0,
     ) -> None:
         given = dict(locals())
         if workers is None:
@@ -116,6 +119,11 @@ class Config:
         self.http = http
         self.engine = engine
         self.ws = ws
+        self.ws_max_size = ws_max_size
+        self.ws_max_queue = ws_max_queue
+        self.ws_ping_interval = ws_ping_interval
+        self.ws_ping_timeout = ws_ping_timeout
+        self.ws_per_message_deflate = ws_per_message_deflate
         self.lifespan = lifespan
         self.log_config = log_config
         self.log_level = log_level

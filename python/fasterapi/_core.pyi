@@ -2,6 +2,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
+class ClientDisconnected(OSError):
+    """Nothing can be sent: the WebSocket is closed."""
+
 @final
 class Carrier:
     """The coroutine of a task in which requests run, one after another."""
@@ -24,6 +27,9 @@ class Worker:
         on_warning: Callable[[str], None] | None = None,
         on_error: Callable[[str, BaseException | None], None] | None = None,
         on_access: Callable[[dict[str, Any], int], None] | None = None,
+        on_handshake: Callable[[dict[str, Any], int], None] | None = None,
+        on_connection: Callable[[int], None] | None = None,
+        handshake_reason: Callable[[str, list[tuple[bytes, bytes]], int], str] | None = None,
         state: dict[str, Any] = ...,
         root_path: str = "",
         asgi_version: str = "3.0",
@@ -48,6 +54,15 @@ class Worker:
         timeout_request_body: float | None = 30,
         timeout_write: float | None = 30,
         timeout_keep_alive: float | None = 75,
+        ws: bool = True,
+        ws_max_size: int = 16777216,
+        ws_max_queue: int = 32,
+        ws_max_fragments: int = 262144,
+        ws_max_inflate_ratio: int = 100,
+        ws_ping_interval: float | None = 20,
+        ws_ping_timeout: float | None = 20,
+        ws_close_timeout: float | None = 10,
+        ws_per_message_deflate: bool = True,
         drain_grace: float = 0.5,
     ) -> None: ...
     @property

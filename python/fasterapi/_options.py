@@ -9,11 +9,6 @@ from typing import Any
 # What the options mean when they are not given.
 DEFAULTS: dict[str, Any] = {
     "http2": False,
-    "ws_max_size": 16 * 1024 * 1024,
-    "ws_max_queue": 32,
-    "ws_ping_interval": 20.0,
-    "ws_ping_timeout": 20.0,
-    "ws_per_message_deflate": True,
     "ssl_keyfile": None,
     "ssl_certfile": None,
     "ssl_keyfile_password": None,
@@ -26,7 +21,6 @@ DEFAULTS: dict[str, Any] = {
 
 _INSTEAD = {
     "http2": "put a proxy that speaks HTTP/2 in front",
-    "ws": "WebSockets are not served yet; leave it at auto, or none",
     "ssl": "let a proxy in front do TLS",
 }
 
@@ -53,8 +47,8 @@ def refuse_unsupported(options: Mapping[str, Any]) -> None:
         if options[name] != default:
             topic = name if name in _INSTEAD else name.split("_")[0]
             raise UnsupportedOption(name, f"is not supported yet: {_INSTEAD[topic]}")
-    if options["ws"] not in ("auto", "none"):
-        raise UnsupportedOption("ws", f"is not supported yet: {_INSTEAD['ws']}")
+    if options["ws"] not in ("auto", "none", "websockets", "websockets-sansio", "wsproto"):
+        raise UnsupportedOption("ws", "is not supported: WebSockets are built in; leave it at auto")
     if options["http"] not in ("auto", "h11", "httptools"):
         raise UnsupportedOption("http", "is not supported: the parser is built in; leave it at auto")
     if options["interface"] == "wsgi":

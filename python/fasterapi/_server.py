@@ -204,10 +204,6 @@ class Server:
             date_header=config.date_header,
             timeout_keep_alive=config.timeout_keep_alive,
             ws=config.ws != "none",
-            ws_max_size=config.ws_max_size,
-            ws_max_queue=config.ws_max_queue,
-            ws_ping_interval=config.ws_ping_interval,
-            ws_ping_timeout=config.ws_ping_timeout,
             ws_per_message_deflate=config.ws_per_message_deflate,
             **_limits.of(config),
         )

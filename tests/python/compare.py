@@ -53,7 +53,8 @@ class Pair:
 
 @contextlib.contextmanager
 def pair(site: pathlib.Path, logs: pathlib.Path, *options: str, **settings) -> Iterator[Pair]:
-    reference = ["--http", "httptools", "--ws", "none"]
+    options = (*options, "--ws", "none")
+    reference = ["--http", "httptools"]
     with (
         peers.serving(
             "uvicorn", site, logs / "uvicorn", *options, *BOTH, *reference, **settings
