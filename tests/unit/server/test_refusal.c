@@ -2,7 +2,7 @@
 #include "serving.h"
 
 /* What the hook is to do, and what it saw. */
-static enum { NEXT, ANSWERS, ONLY_SAYS, STARTS, UPGRADES, DEFERS } does;
+static enum deed { NEXT, ANSWERS, ONLY_SAYS, STARTS, UPGRADES, DEFERS } does;
 static unsigned calls, handled, warned, finished;
 static int seen_error, seen_version, seen_rv;
 static size_t seen_path_len, seen_fields;
@@ -141,7 +141,7 @@ static void test_an_answer_to_head_has_no_body(void **state)
 
 static void test_whatever_it_leaves_undone_the_server_does(void **state)
 {
-    static const int left_undone[] = {NEXT, ONLY_SAYS, UPGRADES, DEFERS};
+    static const enum deed left_undone[] = {NEXT, ONLY_SAYS, UPGRADES, DEFERS};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(left_undone); ++i) {
