@@ -19,16 +19,21 @@
     X(client)                                                                            \
     X(code)                                                                              \
     X(context)                                                                           \
+    X(count)                                                                             \
     X(create_future)                                                                     \
     X(done)                                                                              \
     X(extensions)                                                                        \
+    X(file)                                                                              \
     X(headers)                                                                           \
     X(http)                                                                              \
     X(http_version)                                                                      \
     X(info)                                                                              \
+    X(links)                                                                             \
     X(loop)                                                                              \
     X(method)                                                                            \
     X(more_body)                                                                         \
+    X(more_trailers)                                                                     \
+    X(offset)                                                                            \
     X(path)                                                                              \
     X(query_string)                                                                      \
     X(raw_path)                                                                          \
@@ -44,6 +49,7 @@
     X(subprotocols)                                                                      \
     X(text)                                                                              \
     X(throw)                                                                             \
+    X(trailers)                                                                          \
     X(type)                                                                              \
     X(version)                                                                           \
     X(websocket)                                                                         \
@@ -66,6 +72,7 @@
     X(websocket_response, "websocket.http.response")                                     \
     X(websocket_response_start, "websocket.http.response.start")                         \
     X(websocket_response_body, "websocket.http.response.body")                           \
+    X(response_trailers, "http.response.trailers")                                       \
     X(v1_0, "1.0")                                                                       \
     X(v1_1, "1.1")
 
@@ -158,6 +165,14 @@ void carrier_retire_all(Worker *worker);
 
 /* An fa_handler; `user_data` is the Worker. */
 int cycle_on_request(fa_request *req, void *user_data);
+
+/* ---- extension.c ---- */
+
+/* Takes over what `worker->extensions` says. Returns 0, or -1 with an exception. */
+int extension_take(Worker *worker);
+bool extension_has_trailers(const Worker *worker);
+/* For the scope. New reference or NULL. */
+PyObject *extension_scope(Worker *worker);
 
 /* ---- refusal.c ---- */
 
@@ -262,6 +277,8 @@ struct Worker {
     PyObject *routes;           /* tuple, see plan.h, or None */
     PyObject *unix_path;        /* str: where unix sockets listen; or None */
     PyObject *headers;          /* sequence of pairs of bytes, sent with every answer */
+    PyObject *extensions;       /* sequence of str: those that scopes offer */
+    unsigned extension_mask;
     PyObject *root_path_bytes;
     fa_websocket_options websocket;
     uint32_t ws_max_queue; /* messages received, not yet by the application */

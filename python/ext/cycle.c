@@ -27,7 +27,18 @@ cycle_future(Cycle *self)
 static void
 on_drain(fa_request *Py_UNUSED(req), void *user_data)
 {
-    cycle_wake_sender(user_data);
+    Cycle *self = user_data;
+
+    Py_INCREF((PyObject *)self); /* the end may be the last of it */
+    if (self->sending_file) {
+        self->sending_file = false;
+        if (self->body_ended && cycle_end_body(self) < 0) {
+            PyErr_Clear(); /* raised by the send() that waits */
+            self->too_short = true;
+        }
+    }
+    cycle_wake_sender(self);
+    Py_DECREF((PyObject *)self);
 }
 
 /* The last that the server has to say: it may be the client that is gone. */
@@ -88,7 +99,8 @@ cycle_done(PyObject *owner, PyObject *result, PyObject *error,
     } else if (!self->started && !self->disconnected) {
         worker_report(worker, "ASGI callable returned without starting response.", NULL);
         send_500(self);
-    } else if (!self->complete && !self->disconnected) {
+    } else if (!self->complete && !self->disconnected &&
+               !(self->body_ended && self->sending_file)) {
         worker_report(worker, "ASGI callable returned without completing response.",
                       NULL);
         if (self->req != NULL)

@@ -17,7 +17,11 @@ typedef struct Cycle {
     bool more_body;        /* what is handed out next is not the last */
     bool handed_out;       /* the last piece of the body was */
     bool started, complete, disconnected;
-    bool full; /* the output is */
+    bool full;         /* the output is */
+    bool trailers;     /* announced, and still to come */
+    bool body_ended;   /* the last of the body was given to send() */
+    bool sending_file; /* the server is at it: the end must wait */
+    bool too_short;    /* a body whose end came behind a file */
 } Cycle;
 
 /* ---- refusal.c ---- */
@@ -65,6 +69,16 @@ void cycle_wake_receivers(Cycle *self);
 /* send(message), METH_O. */
 PyObject *cycle_send(PyObject *op, PyObject *message);
 void cycle_wake_sender(Cycle *self);
+
+/* The application has given all of the body, or of the trailers. Ends the answer if that
+   was all, when what is under way is out. Returns 0, or -1 with an exception. */
+int cycle_end_body(Cycle *self);
+
+/* ---- extension.c ---- */
+
+/* Sends a message of an extension that is switched on and has its place here. Returns 1,
+   0 if it is none, or -1 with an exception. */
+int extension_send(Cycle *self, PyObject *type, PyObject *message);
 
 /* Tells the access log; never fails. */
 void cycle_log_access(Cycle *self, PyObject *status);

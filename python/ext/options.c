@@ -37,6 +37,7 @@ static const option options[] = {
     {"unix_path", OPTION_OBJECT, offsetof(Worker, unix_path)},
     {"server_header", OPTION_STR, offsetof(Worker, server_header)},
     {"headers", OPTION_OBJECT, offsetof(Worker, headers)},
+    {"extensions", OPTION_OBJECT, offsetof(Worker, extensions)},
     {"date_header", OPTION_BOOL, SERVER(date_header)},
     {"limit_request_line", OPTION_COUNT, LIMIT(max_request_line_bytes)},
     {"limit_request_headers", OPTION_COUNT, LIMIT(max_header_bytes)},
@@ -184,13 +185,14 @@ take_defaults(Worker *worker)
             Py_XSETREF(*(PyObject **)field(worker, &options[i]), Py_NewRef(Py_None));
     }
     Py_XSETREF(worker->headers, PyTuple_New(0));
+    Py_XSETREF(worker->extensions, PyTuple_New(0));
     Py_XSETREF(worker->state, PyDict_New());
     Py_XSETREF(worker->root_path, PyUnicode_FromString(""));
     Py_XSETREF(worker->server_header, PyUnicode_FromString("fasterapi"));
     Py_XSETREF(worker->asgi_version, PyUnicode_FromString("3.0"));
-    return worker->headers != NULL && worker->state != NULL &&
-                   worker->root_path != NULL && worker->server_header != NULL &&
-                   worker->asgi_version != NULL
+    return worker->headers != NULL && worker->extensions != NULL &&
+                   worker->state != NULL && worker->root_path != NULL &&
+                   worker->server_header != NULL && worker->asgi_version != NULL
                ? 0
                : -1;
 }
@@ -205,7 +207,7 @@ derive(Worker *worker)
     if (name == NULL || worker->root_path_bytes == NULL)
         return -1;
     worker->options.server_header = fa_slice_of(name);
-    return 0;
+    return extension_take(worker);
 }
 
 int

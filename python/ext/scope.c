@@ -215,7 +215,9 @@ scope_of_request(Worker *worker, fa_request *req)
          PyDict_SetItem(scope, core->str_http_version, core->text_v1_0) == 0) &&
         set_scheme(scope, core, req) == 0 &&
         set(scope, core->str_method, method_of(core, req)) == 0 &&
-        set_common(scope, worker, req) == 0)
+        set_common(scope, worker, req) == 0 &&
+        (worker->extension_mask == 0 ||
+         set(scope, core->str_extensions, extension_scope(worker)) == 0))
         return scope;
     Py_DECREF(scope);
     return NULL;

@@ -58,6 +58,16 @@ send_start(Cycle *self, PyObject *message)
             return -1;
         headers = made;
     }
+    if (extension_has_trailers(self->worker)) {
+        PyObject *trailers = PyDict_GetItemWithError(message, core->str_trailers);
+        int truth = trailers != NULL ? PyObject_IsTrue(trailers) : 0;
+
+        if (truth < 0 || PyErr_Occurred()) {
+            Py_XDECREF(made);
+            return -1;
+        }
+        self->trailers = truth != 0;
+    }
     self->started = true;
     cycle_log_access(self, status);
     rv = self->req != NULL ? start_answer(self, (int)code, headers) : 0;
@@ -90,11 +100,39 @@ write_body(Cycle *self, PyObject *body)
 }
 
 static int
+raise_too_short(void)
+{
+    PyErr_SetString(PyExc_RuntimeError, "Response content shorter than Content-Length");
+    return -1;
+}
+
+int
+cycle_end_body(Cycle *self)
+{
+    int rv;
+
+    self->body_ended = true;
+    if (self->trailers || self->sending_file)
+        return 0;
+    if (self->req != NULL) {
+        self->complete = true; /* before the server says that it has finished */
+        rv = fa_response_end(self->req);
+        if (rv == FA_ERR_INVALID) {
+            self->complete = false;
+            self->body_ended = false;
+            return raise_too_short();
+        }
+    }
+    cycle_wake_receivers(self);
+    return 0;
+}
+
+static int
 send_body(Cycle *self, PyObject *message)
 {
     core_state *core = self->worker->core;
     PyObject *body = PyDict_GetItemWithError(message, core->str_body), *more;
-    int is_more, rv;
+    int is_more;
 
     if (body == NULL && PyErr_Occurred())
         return -1;
@@ -104,20 +142,23 @@ send_body(Cycle *self, PyObject *message)
         return -1;
     if (body != NULL && self->req != NULL && write_body(self, body) < 0)
         return -1;
-    if (is_more)
-        return 0;
-    if (self->req != NULL) {
-        self->complete = true; /* before the server says that it has finished */
-        rv = fa_response_end(self->req);
-        if (rv == FA_ERR_INVALID) {
-            self->complete = false;
-            PyErr_SetString(PyExc_RuntimeError,
-                            "Response content shorter than Content-Length");
-            return -1;
-        }
-    }
-    cycle_wake_receivers(self);
-    return 0;
+    return is_more ? 0 : cycle_end_body(self);
+}
+
+static bool
+is_over(const Cycle *self)
+{
+    return self->complete || (self->body_ended && !self->trailers);
+}
+
+static PyObject *
+expected_type(const Cycle *self)
+{
+    core_state *core = self->worker->core;
+
+    if (!self->started)
+        return core->text_response_start;
+    return self->body_ended ? core->text_response_trailers : core->text_response_body;
 }
 
 static int
@@ -125,23 +166,27 @@ send_message(Cycle *self, PyObject *message)
 {
     core_state *core = self->worker->core;
     PyObject *type = message_item(message, core->str_type), *expected;
-    int same;
+    int same, extended;
 
     if (type == NULL)
         return -1;
     if (self->disconnected)
         return 0;
-    if (self->complete) {
+    if (is_over(self)) {
         PyErr_Format(
             PyExc_RuntimeError,
             "Unexpected ASGI message '%S' sent, after response already completed.", type);
         return -1;
     }
-    expected = self->started ? core->text_response_body : core->text_response_start;
+    extended =
+        self->worker->extension_mask != 0 ? extension_send(self, type, message) : 0;
+    if (extended != 0)
+        return extended < 0 ? -1 : 0;
+    expected = expected_type(self);
     same = type == expected ? 1 : PyObject_RichCompareBool(type, expected, Py_EQ);
     if (same < 0)
         return -1;
-    if (!same) {
+    if (!same || self->body_ended) {
         PyErr_Format(PyExc_RuntimeError, "Expected ASGI message '%U', but got '%S'.",
                      expected, type);
         return -1;
@@ -150,8 +195,10 @@ send_message(Cycle *self, PyObject *message)
 }
 
 static PyObject *
-sent(PyObject *Py_UNUSED(op), PyObject **Py_UNUSED(again))
+sent(PyObject *op, PyObject **Py_UNUSED(again))
 {
+    if (((Cycle *)op)->too_short && raise_too_short() < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 

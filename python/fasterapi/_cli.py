@@ -281,6 +281,17 @@ COMMON = [
     _option("--reset-contextvars", is_flag=True, help="Run requests in an empty context."),
     _option("--factory", is_flag=True, help="APP is a function that makes the application."),
     # Beyond uvicorn's.
+    _option(
+        "--pathsend",
+        type=click.Choice(["auto", "on", "off"]),
+        default="auto",
+        show_default=True,
+        help="Let the application send files by their path (http.response.pathsend); auto: if "
+        "nothing in it can tell the difference.",
+    ),
+    _switch("early-hints", False, "Offer http.response.early_hint (103) to the application."),
+    _switch("trailers", False, "Offer http.response.trailers to the application."),
+    _switch("zerocopysend", False, "Offer http.response.zerocopysend to the application."),
     *(
         _option(
             "--" + limit.name.replace("_", "-"),

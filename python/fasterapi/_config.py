@@ -92,6 +92,10 @@ class Config:
         timeout_worker_blocked: int = 300,
         timeout_drain: float = 0,
         engine: Literal["auto", "asgi"] = "asgi",
+        pathsend: Literal["auto", "on", "off"] = "auto",
+        early_hints: bool = False,
+        trailers: bool = False,
+        zerocopysend: bool = False,
         limit_request_line: int = 8192,
         limit_request_headers: int = 32768,
         limit_request_header_count: int = 100,
@@ -157,6 +161,10 @@ class Config:
         self.factory = factory
         self.h11_max_incomplete_event_size = h11_max_incomplete_event_size
         self.reset_contextvars = reset_contextvars
+        self.pathsend = pathsend
+        self.early_hints = early_hints
+        self.trailers = trailers
+        self.zerocopysend = zerocopysend
         for limit in _limits.LIMITS:
             setattr(self, limit.name, given[limit.name])
         for name in DEFAULTS:  # all at their defaults, for those who look
@@ -164,6 +172,7 @@ class Config:
 
         self._passed = _systemd.listening_fds()
         self.loaded = False
+        self.app_object: Any = None  # as it was found
         self.loaded_app: Any = None
         self.made_app: Any = None
         self.configure_logging()
@@ -223,7 +232,7 @@ class Config:
     def load(self) -> None:
         """Makes `loaded_app` what the server calls."""
         assert not self.loaded
-        app = self._made(self.load_app())
+        app = self.app_object = self._made(self.load_app())
         self.made_app = app
         if self.interface == "auto":
             self.interface = "asgi3" if _app.is_asgi3(app) else "asgi2"
@@ -365,6 +374,7 @@ def _check(given: dict[str, Any]) -> None:
     """OptionError for values that would only fail later, or never be noticed."""
     for name, choices in (
         ("lifespan", ("auto", "on", "off")),
+        ("pathsend", ("auto", "on", "off")),
         ("interface", ("auto", "asgi3", "asgi2")),
         ("engine", ("auto", "asgi")),
     ):

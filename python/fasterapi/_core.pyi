@@ -36,6 +36,7 @@ class Worker:
         unix_path: str | None = None,
         server_header: str = "fasterapi",
         headers: Sequence[tuple[bytes, bytes]] = (),
+        extensions: Sequence[str] = (),
         date_header: bool = True,
         limit_request_line: int = 8192,
         limit_request_headers: int = 32768,

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from fasterapi import _app, _core, _limits, _logging
+from fasterapi import _app, _core, _extensions, _limits, _logging
 from fasterapi._config import SERVER_NAME, STARTUP_FAILURE, Config
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._systemd import Notifier
@@ -205,6 +205,7 @@ class Server:
             timeout_keep_alive=config.timeout_keep_alive,
             ws=config.ws != "none",
             ws_per_message_deflate=config.ws_per_message_deflate,
+            extensions=_extensions.offered(config),
             **_limits.of(config),
         )
         self.server_state.worker = worker
