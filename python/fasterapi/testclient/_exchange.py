@@ -36,16 +36,14 @@ NO_HURRY: dict[str, Any] = {
 
 def runs_asyncio(portal: Any) -> bool:
     """The engine is a guest of asyncio's loop only; what cannot go there is counted."""
-    if portal.call(_in_asyncio):
-        return True
-    counters.count_elsewhere("backend trio")
-    return False
+    return portal.call(in_asyncio)
 
 
-async def _in_asyncio() -> bool:
+async def in_asyncio() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        counters.count_elsewhere("backend trio")
         return False
     return True
 

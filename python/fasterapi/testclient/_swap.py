@@ -1,5 +1,5 @@
 """Makes Starlette's own test client, and with it FastAPI's and every subclass, send its
-requests through the engine."""
+requests through the engine; and httpx.ASGITransport of asynchronous tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette import testclient as stock
 
-from fasterapi.testclient import _transport
+from fasterapi.testclient import _async_transport, _transport
 
 
 def swap() -> Callable[[], None]:
@@ -17,8 +17,10 @@ def swap() -> Callable[[], None]:
     own_send = vars(stock.TestClient).get("send")
     stock._TestClientTransport = _transport.EngineTransport
     stock.TestClient.send = send
+    take_back_async = _async_transport.swap()
 
     def take_back() -> None:
+        take_back_async()
         stock._TestClientTransport = transport
         if own_send is not None:
             stock.TestClient.send = own_send

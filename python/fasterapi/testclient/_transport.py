@@ -53,7 +53,7 @@ class EngineTransport(StockTransport):
 
     def _through_engine(self, request: Any, portal: Any, stack: contextlib.ExitStack) -> Any:
         method, headers = request.method.encode(), headers_of(request)
-        with _errors_of_httpx(request):
+        with errors_of_httpx(httpx, request):
             head = _wire.head_of(method, request.url.raw_path, headers)
             body = _wire.framed(headers, _pieces_of(request))
         paced = READ_AT_ONCE not in request.extensions
@@ -61,7 +61,7 @@ class EngineTransport(StockTransport):
         portal.call(exchange.open)
         answer = Answer(self, portal, exchange, _wire.Wire(exchange.socket, method, head + body))
         stack.push(answer.close)
-        with _errors_of_httpx(request):
+        with errors_of_httpx(httpx, request):
             response = answer.wire.response()
         if exchange.entered and not exchange.started:
             return self._no_answer(request, exchange, stack)
@@ -103,7 +103,7 @@ class Answer:
         self.exit_stack: contextlib.ExitStack
 
     def pieces(self, request: Any) -> Iterator[bytes]:
-        with _errors_of_httpx(request):
+        with errors_of_httpx(httpx, request):
             while (piece := self._next_piece()) is not None:
                 if piece:
                     yield piece
@@ -175,7 +175,7 @@ def _pieces_of(request: Any) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def _errors_of_httpx(request: Any) -> Iterator[None]:
+def errors_of_httpx(httpx: Any, request: Any) -> Iterator[None]:
     try:
         yield
     except _wire.UnsendableRequest as error:
@@ -184,10 +184,16 @@ def _errors_of_httpx(request: Any) -> Iterator[None]:
         raise httpx.RemoteProtocolError(str(error), request=request) from error
 
 
+def fields_of(head: h11.Response, exchange: HttpExchange) -> _wire.Headers:
+    """Those that the application has set; all of an answer of the engine's own."""
+    fields = head.headers.raw_items()
+    if not exchange.entered:
+        return fields
+    return _wire.without_framing(fields, exchange.header_names)
+
+
 def _response_of(request: Any, head: h11.Response, exchange: HttpExchange, stream: Any) -> Any:
-    headers = head.headers.raw_items()
-    if exchange.entered:
-        headers = _wire.without_framing(headers, exchange.header_names)
+    headers = fields_of(head, exchange)
     response = httpx.Response(head.status_code, headers=headers, stream=stream, request=request)
     if exchange.trailers is not None:
         response.extensions["http.response.trailers"] = exchange.trailers

@@ -95,43 +95,64 @@ class Duplex:
             self.outgoing.clear()
 
 
-class Wire:
-    """A connection on which one request is made."""
+class Parser:
+    """The answer to one request."""
 
-    def __init__(
-        self, end: socket.socket, method: bytes, request: bytes, *, upgrade: bool = False
-    ) -> None:
-        self.duplex = Duplex(end)
-        self.duplex.outgoing += request
+    def __init__(self, method: bytes, *, upgrade: bool = False) -> None:
         self.received = 0  # bytes of the body
         # What h11 has to know of the request to understand the answer.
         fields = [(b"host", b"x")]
         if upgrade:
             fields += [(b"connection", b"upgrade"), (b"upgrade", b"websocket")]
-        self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 24)
-        self._parser.send(h11.Request(method=method, target=b"/", headers=fields))
-        self._parser.send(h11.EndOfMessage())
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 24)
+        self._h11.send(h11.Request(method=method, target=b"/", headers=fields))
+        self._h11.send(h11.EndOfMessage())
 
-    def response(self) -> h11.Response | h11.InformationalResponse:
-        """The head of the final answer, which is of status 101 after an upgrade."""
+    def feed(self, data: bytes) -> None:
+        """b"" at the end of the connection."""
+        self._h11.receive_data(data)
+
+    def head(self) -> h11.Response | h11.InformationalResponse | None:
+        """That of the final answer, of status 101 after an upgrade; None when more must
+        come first."""
         while True:
-            event = self._parser.next_event()
+            event = self._h11.next_event()
             if event is h11.NEED_DATA:
-                self.move()
-            elif isinstance(event, h11.Response) or getattr(event, "status_code", 0) == 101:
+                return None
+            if isinstance(event, h11.Response) or getattr(event, "status_code", 0) == 101:
                 return event
-            elif not isinstance(event, h11.InformationalResponse):
+            if not isinstance(event, h11.InformationalResponse):
                 raise h11.RemoteProtocolError("the connection ended before the answer")
 
     def piece(self) -> bytes | None:
         """What is there of the body, b"" when more must come first, None at its end."""
-        event = self._parser.next_event()
+        event = self._h11.next_event()
         if event is h11.NEED_DATA:
             return b""
         if isinstance(event, h11.Data):
             self.received += len(event.data)
             return bytes(event.data)
         return None
+
+    def behind_head(self) -> bytes:
+        """What came with the answer to an upgrade, of what follows it."""
+        return self._h11.trailing_data[0]
+
+
+class Wire(Parser):
+    """A connection on which one request is made."""
+
+    def __init__(
+        self, end: socket.socket, method: bytes, request: bytes, *, upgrade: bool = False
+    ) -> None:
+        super().__init__(method, upgrade=upgrade)
+        self.duplex = Duplex(end)
+        self.duplex.outgoing += request
+
+    def response(self) -> h11.Response | h11.InformationalResponse:
+        while (head := self.head()) is None:
+            self.move()
+        return head
 
     def body(self) -> bytes:
         """The rest of it."""
@@ -142,9 +163,5 @@ class Wire:
                 self.move()
         return b"".join(pieces)
 
-    def behind_head(self) -> bytes:
-        """What came with the answer to an upgrade, of what follows it."""
-        return self._parser.trailing_data[0]
-
     def move(self) -> None:
-        self._parser.receive_data(self.duplex.receive())
+        self.feed(self.duplex.receive())

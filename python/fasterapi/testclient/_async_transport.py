@@ -1,0 +1,117 @@
+"""httpx.ASGITransport through the engine: for asynchronous tests, in their own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import h11
+
+from fasterapi.testclient import _wire
+from fasterapi.testclient._exchange import HttpExchange, in_asyncio
+from fasterapi.testclient._transport import DEFAULT_PORTS, errors_of_httpx, fields_of
+
+MODULES = ("httpx2", "httpx")
+
+
+def swap() -> Callable[[], None]:
+    """In each that is installed. Returns what takes it back."""
+    replaced = []
+    for name in MODULES:
+        try:
+            httpx = importlib.import_module(name)
+        except ImportError:
+            continue
+        stock = httpx.ASGITransport.handle_async_request
+        httpx.ASGITransport.handle_async_request = _through_engine(httpx, stock)
+        replaced.append((httpx.ASGITransport, stock))
+
+    def take_back() -> None:
+        for transport, stock in replaced:
+            transport.handle_async_request = stock
+
+    return take_back
+
+
+def _through_engine(httpx: Any, stock: Any) -> Any:
+    async def handle_async_request(self: Any, request: Any) -> Any:
+        if not await in_asyncio():
+            return await stock(self, request)
+        exchange = HttpExchange(self.app, _scope_of(self, request), paced=False)
+        pieces = [piece async for piece in request.stream]
+        with errors_of_httpx(httpx, request):
+            headers = request.headers.raw
+            message = _wire.head_of(request.method.encode(), request.url.raw_path, headers)
+            message += _wire.framed(headers, pieces)
+        await exchange.open()
+        try:
+            with errors_of_httpx(httpx, request):
+                return await _converse(httpx, self, request, exchange, message)
+        finally:
+            if not exchange.finished.done():
+                await exchange.break_off()
+            if exchange.entered:
+                await asyncio.wrap_future(exchange.finished)
+            await exchange.close()
+            await asyncio.sleep(0)  # the tasks in which requests ran end in this turn
+
+    return handle_async_request
+
+
+def _scope_of(transport: Any, request: Any) -> dict[str, Any]:
+    url = request.url
+    port = url.port if url.port is not None else DEFAULT_PORTS[url.scheme]
+    return {
+        "scheme": url.scheme,
+        "root_path": transport.root_path,
+        "client": transport.client,
+        "server": (url.host, port),
+        "extensions": {},
+    }
+
+
+async def _converse(
+    httpx: Any, transport: Any, request: Any, exchange: HttpExchange, message: bytes
+) -> Any:
+    loop = asyncio.get_running_loop()
+    exchange.socket.setblocking(False)
+    sending = asyncio.ensure_future(loop.sock_sendall(exchange.socket, message))
+    try:
+        head, body = await _receive(exchange, _wire.Parser(request.method.encode()))
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    if exchange.entered:
+        await asyncio.shield(asyncio.wrap_future(exchange.finished))
+        if exchange.error is not None and transport.raise_app_exceptions:
+            raise exchange.error
+        if not exchange.started:
+            assert exchange.error is not None, "the application did not answer"
+            return httpx.Response(500, headers={}, stream=httpx.ByteStream(b""))
+    stream = httpx.ByteStream(body)
+    return httpx.Response(head.status_code, headers=fields_of(head, exchange), stream=stream)
+
+
+async def _receive(exchange: HttpExchange, parser: _wire.Parser) -> tuple[Any, bytes]:
+    loop = asyncio.get_running_loop()
+
+    async def more() -> None:
+        try:
+            parser.feed(await loop.sock_recv(exchange.socket, 65536))
+        except ConnectionError:
+            parser.feed(b"")
+
+    while (head := parser.head()) is None:
+        await more()
+    body = []
+    try:
+        while (piece := parser.piece()) is not None:
+            body.append(piece)
+            if not piece:
+                await more()
+    except h11.RemoteProtocolError:
+        if exchange.error is None:  # else the application has cut it short
+            raise
+    return head, b"".join(body)
