@@ -10,6 +10,12 @@ async def plain(scope, receive, send):
     assert scope["type"] == "http"
     if scope["path"] == "/slow":
         await asyncio.sleep(0.5)
+    if scope["path"] == "/streams":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(10):
+            await send({"type": "http.response.body", "body": b"piece", "more_body": True})
+            await asyncio.sleep(0.06)
+        return await send({"type": "http.response.body", "body": b"last"})
     if scope["path"] == "/hangs":
         try:
             await asyncio.sleep(60)
@@ -68,3 +74,66 @@ class Asgi2:
 
 class Container:
     app = staticmethod(plain)
+
+
+def telling_state(state_of):
+    """Tells what of the state of lifespan a request sees, and what requests leave in it."""
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            state_of(scope)
+            print("startup", sorted(scope), flush=True)
+            await send(COMPLETE)
+            await receive()
+            print("shutdown", sorted(scope.get("state", {}).items()), flush=True)
+            await send({"type": "lifespan.shutdown.complete"})
+        else:
+            state = scope.get("state")
+            print("request", state, flush=True)
+            if state is not None:
+                state["request"] = scope["path"]
+                state.setdefault("shared", []).append(scope["path"])
+            await answer(send, repr(state).encode())
+
+    return app
+
+
+stateful = telling_state(lambda scope: scope["state"].update(shared=["startup"], number=1))
+stateless = telling_state(lambda scope: scope.pop("state"))
+state_untouched = telling_state(lambda scope: None)
+
+
+async def lifespan_returns(scope, receive, send):
+    """Without a word."""
+    if scope["type"] != "lifespan":
+        await plain(scope, receive, send)
+
+
+async def lifespan_ends_early(scope, receive, send):
+    if scope["type"] != "lifespan":
+        return await plain(scope, receive, send)
+    await receive()
+    await send(COMPLETE)
+
+
+async def lifespan_goes_on(scope, receive, send):
+    """What runs in it goes on beside requests, and is told of the end by cancellation or not
+    at all, as the server likes."""
+    if scope["type"] != "lifespan":
+        return await plain(scope, receive, send)
+
+    async def beside():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            print("beside ends", flush=True)
+
+    await receive()
+    task = asyncio.ensure_future(beside())
+    await send(COMPLETE)
+    await receive()
+    task.cancel()
+    await asyncio.wait([task])
+    await send({"type": "lifespan.shutdown.complete"})
+    print("after the last word", flush=True)

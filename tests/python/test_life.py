@@ -114,12 +114,22 @@ def test_port_in_use(site: pathlib.Path) -> None:
         ["life_apps:app", "--interface", "asgi3", "--forwarded-allow-ips", "*"],
         ["life_apps:app", "--interface", "asgi3", "--forwarded-allow-ips", "10.0.0.0/8,::1"],
         ["life_apps:plain", "--limit-concurrency", "1"],
+        *(
+            ["life_apps:" + name, "--lifespan", how]
+            for name in (
+                "stateful",
+                "stateless",
+                "state_untouched",
+                "lifespan_returns",
+                "lifespan_ends_early",
+                "lifespan_goes_on",
+            )
+            for how in (("auto", "on", "off") if name == "stateful" else ("auto",))
+        ),
     ],
     ids=" ".join,
 )
-def test_life(
-    site: pathlib.Path, tmp_path: pathlib.Path, options: list[str]
-) -> None:
+def test_life(site: pathlib.Path, tmp_path: pathlib.Path, options: list[str]) -> None:
     number = signal.SIGTERM if len(options) == 1 else signal.SIGINT
     results = []
     for kind in KINDS:
@@ -128,6 +138,35 @@ def test_life(
             server.stop(number)
             results.append((answers, *told(server)))
     assert results[1] == results[0]
+
+
+@pytest.mark.parametrize("app", ["stateful", "fails_at_end", "raises_at_end"])
+def test_order_of_both_streams(site: pathlib.Path, tmp_path: pathlib.Path, app: str) -> None:
+    """Into one pipe: what the application prints, access lines and all else, in their order."""
+    told = []
+    for kind in KINDS:
+        both = tmp_path / kind
+        with open(both, "w") as file:
+            process = subprocess.Popen(
+                [*peers.command(kind), "life_apps:" + app, "--port", "0"],
+                stdout=file,
+                stderr=file,
+                env=peers.environment(site),
+                cwd=peers.HERE,
+            )
+        server = peers.Server(process, tmp_path, 0)
+        try:
+            deadline = time.monotonic() + 20
+            while not (found := peers.RUNNING.search(both.read_text())):
+                assert time.monotonic() < deadline and process.poll() is None, both.read_text()
+                time.sleep(0.01)
+            server.port = int(found[1])
+            answers = [get(server, f"/{n}") for n in range(3)]
+        finally:
+            status = server.stop(signal.SIGINT)
+        log = peers.normalised(both.read_text()).replace("Uvicorn", "FasterAPI")
+        told.append((answers, status, log.replace(str(server.port), "PORT")))
+    assert told[1] == told[0]
 
 
 def stopped_with(
@@ -152,6 +191,8 @@ def stopped_with(
         ("/slow", 1, ()),
         ("/slow", 1, ("--timeout-graceful-shutdown", "5")),
         ("/hangs", 1, ("--timeout-graceful-shutdown", "1")),
+        ("/streams", 1, ()),
+        ("/streams", 1, ("--timeout-graceful-shutdown", "1")),
     ],
 )
 def test_stop_under_way(
