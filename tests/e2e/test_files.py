@@ -188,6 +188,17 @@ def test_slow_readers_do_not_hold_up_others(server: Server, tmp_path, pattern):
         client.close()
 
 
+@pytest.mark.parametrize("patient", [0, 1])
+def test_half_closed_clients_get_all(server: Server, tmp_path, pattern, patient):
+    path = file_of(tmp_path, pattern * 8)
+    with server.connect(rcvbuf=4096) as client:
+        client.send(asked(path, patient=patient) + get("/hello"))
+        client.finish_sending()
+        assert client.answer().body == b"[" + pattern * 8 + b"]"
+        assert client.answer().body == b"hello"
+        assert client.at_end()
+
+
 @pytest.mark.parametrize("reset", [False, True])
 def test_client_gone_in_the_middle(server: Server, tmp_path, pattern, reset):
     path = file_of(tmp_path, pattern * 20)
