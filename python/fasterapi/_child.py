@@ -6,6 +6,7 @@ inherited, so that no connection is lost while workers come and go."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import pickle
@@ -118,7 +119,6 @@ class Launcher:
 
     def __init__(self, app: str, options: dict[str, Any], sockets: Sequence[socket.socket]) -> None:
         self.sockets = list(sockets)
-        self._environment = _systemd.environment_of_children
         payload = {"app": app, "options": options, "path": sys.path, "argv": sys.argv}
         self._payload = _anonymous_file()
         self._payload.write(_pickled(payload))
@@ -133,21 +133,28 @@ class Launcher:
         heart = Heartbeat(self._board.fileno(), slot)
         heart.clear()
         ours, theirs = socket.socketpair()
-        with theirs:
-            fds = [self._board.fileno(), theirs.fileno(), self._payload.fileno()]
+        ours.setblocking(False)
+        with contextlib.ExitStack() as undo:
+            undo.callback(ours.close)
+            process = self._execute(slot, theirs)
+            undo.pop_all()
+        self._free.remove(slot)
+        return Child(process, ours, heart, slot)
+
+    def _execute(self, slot: int, channel: socket.socket) -> subprocess.Popen[bytes]:
+        """`channel` is closed here, whatever comes of it."""
+        with channel:
+            fds = [self._board.fileno(), channel.fileno(), self._payload.fileno()]
             fds += [listener.fileno() for listener in self.sockets]
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [
                     sys.executable,
                     *subprocess._args_from_interpreter_flags(),  # type: ignore[attr-defined]
                     *("-c", BEGIN.format(ROOT), str(slot), *map(str, fds)),
                 ],
                 pass_fds=fds,
-                env=self._environment(),
+                env=_systemd.environment_of_children(),
             )
-        self._free.remove(slot)
-        ours.setblocking(False)
-        return Child(process, ours, heart, slot)
 
     def forget(self, child: Child) -> None:
         """It has ended: its place is free, and nobody counts with it any more."""

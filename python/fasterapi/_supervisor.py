@@ -123,12 +123,21 @@ class Supervisor:
 
     # ---- one worker ----
 
-    def _start(self, failures: int, replaces: Child | None = None) -> Child:
-        child = self.launcher.start()
+    def _start(self, failures: int, replaces: Child | None = None) -> None:
+        try:
+            child = self.launcher.start()
+        except OSError as error:  # no descriptors, no memory, too many processes
+            logger.error("Cannot start a child process: %s; trying again", error)
+            now = time.monotonic()
+            if replaces is None:
+                self.due.append((now + backoff(failures + 1), failures + 1))
+            else:
+                replaces.retries += 1
+                replaces.retry_at = now + backoff(replaces.retries)
+            return
         child.failures = failures
         child.replaces = replaces
         self.children.append(child)
-        return child
 
     def _look_at(self, child: Child, now: float) -> None:
         was_ready = child.ready

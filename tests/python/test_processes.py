@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -304,6 +305,24 @@ def test_backoff(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
         assert len(answering(server)) == 1
         fail.unlink()
         wait_for(lambda: len(answering(server)) == 2)
+
+
+def test_no_descriptors_for_a_start(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """The supervisor outlives it, and tries again."""
+    with workers(site, tmp_path, "--workers", "2") as server:
+        pid = server.process.pid
+        before = answering(server)
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        used = max(map(int, os.listdir(f"/proc/{pid}/fd")))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used - 1, limits[1]))
+        server.process.send_signal(signal.SIGHUP)
+        os.kill(max(before), signal.SIGKILL)
+        wait_for(lambda: server.text("err").count("Cannot start a child process: ") >= 3)
+        assert len(answering(server)) == 1
+        fds = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        wait_for(lambda: len(answering(server)) == 2 and not answering(server) & before)
+        wait_for(lambda: len(os.listdir(f"/proc/{pid}/fd")) <= fds + 1)
 
 
 # ---- replacement ----
