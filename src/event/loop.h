@@ -13,8 +13,8 @@
 enum {
     FA__READABLE = 1,
     FA__WRITABLE = 2,
-    FA__HANGUP =
-        4, /* both directions are gone, or an error is pending; always reported */
+    FA__HANGUP = 4, /* both directions are gone, or an error is pending; always reported
+                       where something else is wanted, and by epoll where this alone is */
 };
 
 typedef struct fa__io fa__io;

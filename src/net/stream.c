@@ -138,3 +138,11 @@ int fa__stream_pair(int fds[2])
     fds[1] = pair[1];
     return 0;
 }
+
+bool fa__stream_failed(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0;
+}

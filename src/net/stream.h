@@ -50,4 +50,7 @@ int fa__stream_no_delay(int fd);
 /* Two connected unix sockets, prepared. Returns 0 or FA_ERR_SYSTEM. */
 int fa__stream_pair(int fds[2]);
 
+/* Whether an error is pending: the peer has broken it off. */
+bool fa__stream_failed(int fd);
+
 #endif

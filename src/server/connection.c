@@ -240,6 +240,16 @@ bool fa__conn_went_on(fa__conn *conn)
     return fa__conn_settle(conn);
 }
 
+/* Nobody is left to read what we send. What the peer of a stream has sent before it left
+   in order is still to be read, when the application lets it. */
+static void on_hangup(fa__conn *conn)
+{
+    if (conn->input == FA__INPUT_STREAM && !fa__stream_failed(conn->io.fd))
+        conn->hung_up = true;
+    else
+        fa__conn_break_off(conn, FA_ERR_CLOSED);
+}
+
 static void on_io(fa__io *io, unsigned ready)
 {
     fa__conn *conn = (fa__conn *)io;
@@ -253,7 +263,7 @@ static void on_io(fa__io *io, unsigned ready)
     if ((ready & FA__READABLE) && !conn->broken && !conn->eof)
         read_input(conn);
     else if ((ready & FA__HANGUP) && !(io->want & FA__READABLE))
-        fa__conn_break_off(conn, FA_ERR_CLOSED); /* nobody is left to read what we send */
+        on_hangup(conn);
     else if ((ready & FA__HANGUP) && !conn->broken && !conn->eof)
         read_input(conn);
     (void)fa__conn_settle(conn);
@@ -319,6 +329,9 @@ static unsigned wanted(const fa__conn *conn)
         want |= FA__READABLE;
     if (waits_for_socket(conn))
         want |= FA__WRITABLE;
+    /* The peer of a stream that is not read for long may break it off. */
+    if (conn->input == FA__INPUT_STREAM && !conn->hung_up)
+        want |= FA__HANGUP;
     return want;
 }
 

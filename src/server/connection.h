@@ -114,6 +114,7 @@ struct fa__conn {
     bool head_only;     /* it answers HEAD: the body is dropped */
     bool continue_owed; /* the client waits for 100-continue */
     bool told_shutdown; /* what it was upgraded to */
+    bool hung_up;       /* no use in watching for that any more */
     bool unread;        /* bytes of the client are left that nobody will read */
     uint32_t requests;  /* so far */
     fa__msec since;     /* when the head, the idleness or the lingering began */

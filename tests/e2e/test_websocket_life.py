@@ -133,6 +133,8 @@ def test_paused_makes_the_peer_wait(serve, build_dir):
     server = serve()
     message = frame(TEXT, b"x" * 1000)
     before = warm_memory_kib(server)
+    server.wait_event(r"^closed 1000 $")
+    seen = len(server.events)
     with RawWebSocket(server, "/websocket?interval=50&timeout=50") as ws:
         ws.send(frame(TEXT, b"pause"))
         server.wait_event(r"^message text 5$")
@@ -153,8 +155,21 @@ def test_paused_makes_the_peer_wait(serve, build_dir):
         while frames[-1].opcode == PING:
             frames.append(ws.read())
         assert frames[-1].code == 1000
-    server.wait_event(r"^closed 1000 $")
+    server.wait_event(r"^closed 1000 $", seen)
     assert server.events.count("message text 1000") == -(-sent // len(message))
+
+
+@pytest.mark.parametrize("how", ["reset", "end"])
+def test_who_leaves_while_paused_is_noticed(serve, how: str):
+    server = serve()
+    with RawWebSocket(server, "/websocket?interval=100") as ws:
+        ws.send(frame(TEXT, b"pause"))
+        server.wait_event(r"^message text 5$")
+        ws.send(frame(TEXT, b"not read"))
+        time.sleep(0.05)
+        if how == "reset":
+            ws.client.reset()
+    server.wait_event(r"^closed 1006 $")  # with the ping that nobody gets, or before
 
 
 # ---- the end ----

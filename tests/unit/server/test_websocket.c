@@ -188,6 +188,29 @@ static void test_pause(void **state)
     CHECK_U64(told.messages, ==, 4 + sent);
 }
 
+/* What was sent before the peer left is told, however late. */
+static void test_left_while_paused(void **state)
+{
+    (void)state;
+    task = PAUSE;
+    open_one(REQUEST("/"));
+    SAY(TEXT_HI TEXT_HI);
+    CHECK(send(peer.fd, TEXT_HI CLOSE_1000_BYE, sizeof(TEXT_HI CLOSE_1000_BYE) - 1,
+               MSG_NOSIGNAL) > 0);
+    client_close(&peer);
+    for (int i = 0; i < 5; ++i) /* it does not spin either */
+        (void)fa_worker_poll(worker, 0, 16);
+    CHECK_INT(fa_worker_poll(worker, 0, 1), ==, 0);
+    CHECK_U64(told.closes, ==, 0);
+    task = NOTHING;
+    fa_websocket_resume(ws);
+    for (int i = 0; i < 5; ++i)
+        (void)fa_worker_poll(worker, 0, 16);
+    CHECK_U64(told.messages, ==, 3);
+    CHECK_U64(told.closes, ==, 1);
+    CHECK_INT(told.code, ==, 1000);
+}
+
 /* An application that resumes in the same call has not paused. */
 static void pause_and_resume(fa_websocket *s, fa_websocket_kind kind, fa_slice data,
                              void *user_data)
@@ -425,6 +448,7 @@ int main(void)
         TEST(test_fault),
         TEST(test_ping_and_counters),
         TEST(test_pause),
+        TEST(test_left_while_paused),
         TEST(test_pause_and_resume),
         TEST(test_ping_flood),
         TEST(test_echo_flood),
