@@ -76,22 +76,6 @@ def inherited(case: Case, theirs: Outcome, ours: Outcome) -> bool:
     return fired
 
 
-@rule("a body behind a request to upgrade")
-def upgrade_body(case: Case, theirs: Outcome, ours: Outcome) -> bool:
-    """Nobody takes the upgrade up, so the body is one (differences-http1.md)."""
-    if not http1_rules.values_of(case.sent, b"upgrade"):
-        return False
-    fired = False
-    for left, right in both_answers(theirs, ours):
-        if not left.body.startswith(b'[{"asgi"') or not right.body.startswith(b'[{"asgi"'):
-            continue
-        told, read = json.loads(left.body), json.loads(right.body)
-        if read[1] and told == [read[0], "", read[2]]:
-            fired, left.body = True, right.body
-            set_length(left)
-    return fired
-
-
 # ---- what the parser takes ----
 
 # What may be said of bytes that are refused, by status.
@@ -158,13 +142,16 @@ def rest_of(sent: bytes) -> bytes:
 def behind(case: Case, theirs: Outcome, ours: Outcome) -> bool:
     """uvicorn refuses what follows before the first was answered, and drops that answer; or
     it takes what we refuse."""
-    if len(ours.answers) < 2 or not is_refusal(ours.answers[-1]) or ours.kept:
+    if not ours.answers or ours.answers[0].status != 200 or ours.kept:
         return False
+    ours_refuses = len(ours.answers) > 1 and is_refusal(ours.answers[-1])
+    wrong = faults(rest_of(case.sent), 400)
     dropped = [answer.status for answer in theirs.answers] == [400] and not theirs.kept
-    takes = theirs.answers[0] == ours.answers[0] and faults(rest_of(case.sent), 400)
+    dropped = dropped and bool(ours_refuses or wrong)
+    takes = bool(wrong) and ours_refuses and theirs.answers[0].body == ours.answers[0].body
     if dropped or takes:
         theirs.__dict__.update(copy.deepcopy(ours.__dict__))
-    return bool(dropped or takes)
+    return dropped or takes
 
 
 @rule("requests that our parser takes (differences-http1.md)", REFUSALS)
@@ -394,6 +381,22 @@ def blanks(case: Case, theirs: Outcome, ours: Outcome) -> bool:
         fired |= stripped != left.body
         left.body = stripped
         set_length(left)
+    return fired
+
+
+@rule("a body behind a request to upgrade")
+def upgrade_body(case: Case, theirs: Outcome, ours: Outcome) -> bool:
+    """Nobody takes the upgrade up, so the body is one (differences-http1.md)."""
+    if not http1_rules.values_of(case.sent, b"upgrade"):
+        return False
+    fired = False
+    for left, right in both_answers(theirs, ours):
+        if not left.body.startswith(b'[{"asgi"') or not right.body.startswith(b'[{"asgi"'):
+            continue
+        told, read = json.loads(left.body), json.loads(right.body)
+        if read[1] and told == [read[0], "", read[2]]:
+            fired, left.body = True, right.body
+            set_length(left)
     return fired
 
 

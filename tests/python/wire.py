@@ -204,11 +204,22 @@ def reset_on_close(writer: asyncio.StreamWriter) -> None:
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-async def run_case(server: peers.Server, case: Case, patience: float) -> Outcome:
+async def unseen_connection(server: peers.Server, ports: set[int]):
+    """From a port that no other case of the run had: the log tells them apart by it."""
     reader, writer = await open_connection(server)
-    outcome = Outcome([])
     name = writer.get_extra_info("sockname")
-    outcome.port = name[1] if isinstance(name, tuple) else 0
+    port = name[1] if isinstance(name, tuple) else 0
+    if port not in ports or port == 0:
+        ports.add(port)
+        return reader, writer, port
+    found = await unseen_connection(server, ports)
+    writer.close()
+    return found
+
+
+async def run_case(server: peers.Server, case: Case, patience: float, ports: set[int]) -> Outcome:
+    reader, writer, port = await unseen_connection(server, ports)
+    outcome = Outcome([], port=port)
     connection = Connection(reader, writer)
     try:
         await asyncio.wait_for(talk(connection, case, outcome), patience)
@@ -225,13 +236,15 @@ async def run_case(server: peers.Server, case: Case, patience: float) -> Outcome
     return outcome
 
 
-async def run_all(server: peers.Server, cases: list[Case], patience: float) -> list[Outcome]:
+async def run_all(
+    server: peers.Server, cases: list[Case], patience: float, ports: set[int]
+) -> list[Outcome]:
     """The outcomes in the order of the cases."""
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(case: Case) -> Outcome:
         async with slots:
-            return await run_case(server, case, patience)
+            return await run_case(server, case, patience, ports)
 
     return await asyncio.gather(*map(one, cases))
 
@@ -240,7 +253,9 @@ def run(servers: tuple[peers.Server, ...], cases: list[Case]) -> list[tuple[Outc
     """Each case on each server. A pair that hung differently is tried again with more time."""
 
     async def every() -> list[tuple[Outcome, ...]]:
-        found = await asyncio.gather(*(run_all(server, cases, HUNG_S) for server in servers))
+        ports: list[set[int]] = [set() for _ in servers]
+        both = list(zip(servers, ports))
+        found = await asyncio.gather(*(run_all(s, cases, HUNG_S, seen) for s, seen in both))
         pairs = list(zip(*found, strict=True))
         again = [
             n
@@ -248,7 +263,7 @@ def run(servers: tuple[peers.Server, ...], cases: list[Case]) -> list[tuple[Outc
             if any(outcome.hung for outcome in pair) and len({repr(o.told()) for o in pair}) > 1
         ]
         for n in again:
-            pairs[n] = tuple([await run_case(s, cases[n], HUNG_AGAIN_S) for s in servers])
+            pairs[n] = tuple([await run_case(s, cases[n], HUNG_AGAIN_S, seen) for s, seen in both])
         return pairs
 
     return asyncio.run(every())
