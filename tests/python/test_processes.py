@@ -134,7 +134,8 @@ def test_import_string_is_needed(site: pathlib.Path, option: str) -> None:
 def test_run_within_a_worker(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """A program without the usual guard is told so, and starts no workers of workers."""
     code = "import fasterapi\nasync def app(scope, receive, send): pass\n"
-    (tmp_path / "unguarded.py").write_text(code + "fasterapi.run('unguarded:app', port=0, workers=2)")
+    code += "fasterapi.run('unguarded:app', port=0, workers=2)"
+    (tmp_path / "unguarded.py").write_text(code)
     done = subprocess.run(
         [peers.command("fasterapi")[0], "unguarded.py"],
         capture_output=True,
@@ -360,7 +361,8 @@ def test_more_and_less(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
         server.process.send_signal(signal.SIGTTIN)
         wait_for(lambda: len(answering(server)) == 2)
         server.process.send_signal(signal.SIGUSR1)
-        wait_for(lambda: len(re.findall(r"\] serving, \d+ s old, \d+ MiB", server.text("err"))) == 2)
+        line = re.compile(r"\] serving, \d+ s old, \d+ MiB")
+        wait_for(lambda: len(line.findall(server.text("err"))) == 2)
         server.process.send_signal(signal.SIGTTOU)
         wait_for(lambda: len(answering(server)) == 1)
         server.process.send_signal(signal.SIGTTOU)
@@ -384,7 +386,8 @@ def test_max_rss(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
         assert not has(server, "MiB, above")
         pid_of(server, "/grow?mib=200")
         wait_for(lambda: pid_of(server) != before)
-        assert re.search(rf"\[{before}\] has 2\d\d MiB, above --workers-max-rss", server.text("err"))
+        line = rf"\[{before}\] has 2\d\d MiB, above --workers-max-rss"
+        assert re.search(line, server.text("err"))
 
 
 # ---- heartbeats ----

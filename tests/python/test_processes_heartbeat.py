@@ -89,7 +89,7 @@ def test_who_beats(site, tmp_path, code: str, process_beats: bool, loop_beats: b
     ("code", "killed"),
     [
         ("hold(20_000_000)", True),
-        ("end = time.monotonic() + 1.5\nwhile time.monotonic() < end: heart.turn(); time.sleep(0.1)", False),
+        ("for _ in range(15): heart.turn(); time.sleep(0.1)", False),
     ],
 )
 def test_orphan(site, tmp_path, code: str, killed: bool) -> None:
@@ -116,7 +116,7 @@ refused(TypeError, Heartbeat)
 refused(OSError, Heartbeat, -1, 0)
 refused(ValueError, Heartbeat.__new__(Heartbeat).turn)
 refused(ValueError, Heartbeat.__new__(Heartbeat).start, 0, 1.0)
-fd = os.memfd_create("page") if hasattr(os, "memfd_create") else os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 os.ftruncate(fd, 4096)
 heart = Heartbeat(fd, 0)
 refused(RuntimeError, heart.__init__, fd, 0)

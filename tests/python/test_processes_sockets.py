@@ -155,7 +155,8 @@ def test_notify(site: pathlib.Path, tmp_path: pathlib.Path, abstract: bool) -> N
     path = f"@fasterapi-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
     manager = Manager(path)
     options = [*OPTIONS, "--workers", "2"]
-    with manager.socket, started(site, tmp_path / "logs", [], *options, NOTIFY_SOCKET=path) as server:
+    env = {"NOTIFY_SOCKET": path}
+    with manager.socket, started(site, tmp_path / "logs", [], *options, **env) as server:
         assert manager.next().startswith("READY=1\nSTATUS=2 workers\nMAINPID=")
         assert server.text("err").count("Started server") == 2
         server.process.send_signal(signal.SIGHUP)
