@@ -167,7 +167,7 @@ def taken(case: Case, theirs: Outcome, ours: Outcome) -> bool:
         or any(re.fullmatch("HTTP/1.[2-9]", version) for _, version in lines)
         or re.fullmatch(rb"HTTP/1\.[2-9]", http1_rules.request_line(case.sent)[-1])
         or http1_rules.has_bad_space(case.sent)
-        or re.match(rb"\S+ (?i:https?)://[^/?]*#", case.sent)
+        or re.match(rb"\s*\S+ (?i:https?)://[^/?]*#", case.sent)
     )
     if not known:
         return False
