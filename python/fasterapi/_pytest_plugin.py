@@ -10,30 +10,36 @@ from typing import Any
 
 import pytest
 
+VARIABLES = {"fasterapi": "FASTERAPI_PYTEST", "fasterapi_async": "FASTERAPI_PYTEST_ASYNC"}
 OFF = ("", "0", "false", "no", "off")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     told = "send the requests of test clients through the engine of FasterAPI"
-    parser.getgroup("fasterapi").addoption("--fasterapi", action="store_true", help=told)
+    told_async = "as --fasterapi, and those of httpx.ASGITransport too"
+    group = parser.getgroup("fasterapi")
+    group.addoption("--fasterapi", action="store_true", help=told)
+    group.addoption("--fasterapi-async", action="store_true", help=told_async)
     parser.addini("fasterapi", f"{told} (as --fasterapi)", type="bool", default=False)
+    parser.addini("fasterapi_async", told_async, type="bool", default=False)
 
 
-def _wanted(config: pytest.Config) -> bool:
-    variable = os.environ.get("FASTERAPI_PYTEST")
-    if config.getoption("fasterapi"):
+def _wanted(config: pytest.Config, name: str) -> bool:
+    variable = os.environ.get(VARIABLES[name])
+    if config.getoption(name):
         return True
-    return variable.lower() not in OFF if variable is not None else config.getini("fasterapi")
+    return variable.lower() not in OFF if variable is not None else config.getini(name)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not _wanted(config):
+    asynchronous = _wanted(config, "fasterapi_async")
+    if not asynchronous and not _wanted(config, "fasterapi"):
         return
     try:
         from fasterapi.testclient import _swap
     except (ImportError, RuntimeError) as error:  # Starlette raises the latter without httpx
         raise pytest.UsageError(f"--fasterapi: {error}") from error
-    config.pluginmanager.register(Engine(_swap.swap()), "fasterapi-engine")
+    config.pluginmanager.register(Engine(_swap.swap(asynchronous=asynchronous)), "fasterapi-engine")
 
 
 class Engine:

@@ -288,7 +288,7 @@ def test_answer_unlike_its_content_length(package, length: str) -> None:
 def test_answer_without_an_end(package) -> None:
     application = answering(more=True)
     assert StockClient(application).get("/").text == "abc"
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx.RemoteProtocolError, match="returned without completing response"):
         package.TestClient(application).get("/")
 
 

@@ -5,6 +5,7 @@ import contextlib
 import importlib
 from collections.abc import Callable
 
+import anyio
 import pytest
 import testclient_app
 from testclient_app import app
@@ -26,12 +27,16 @@ def run(request: pytest.FixtureRequest, package, httpx):  # noqa: F811
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    served = package.counters.served.total()
+    served, elsewhere = package.counters.served.total(), package.counters.elsewhere.copy()
     with contextlib.ExitStack() as stack:
-        if request.param == "fasterapi":
-            stack.callback(_async_transport.swap())
+        stack.callback(_async_transport.swap(engine=request.param == "fasterapi"))
         yield lambda coroutine: asyncio.run(checked(coroutine), debug=True)
-    assert (package.counters.served.total() > served) is (request.param == "fasterapi")
+    beside = package.counters.elsewhere - elsewhere
+    if request.param == "fasterapi":
+        assert package.counters.served.total() > served and not beside
+    else:
+        assert package.counters.served.total() == served
+        assert list(beside) == ["httpx.ASGITransport"]
 
 
 def client(httpx, application=app, **options):
@@ -105,3 +110,24 @@ def test_cancelled(run: Callable, httpx) -> None:
 
     run(requests())
     assert testclient_app.happened == ["cancelled"]
+
+
+def test_cancelled_by_anyio(run: Callable, httpx) -> None:
+    """anyio cancels again and again; the application's cleanup is waited for all the same."""
+    ended = []
+
+    async def application(scope, receive, send) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await asyncio.sleep(0.05)
+            ended.append("ended")
+
+    async def requests() -> None:
+        async with client(httpx, application) as c:
+            with anyio.move_on_after(0.1):
+                await c.get("/")
+            assert ended == ["ended"]
+
+    run(requests())

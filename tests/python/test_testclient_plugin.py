@@ -10,6 +10,9 @@ import peers
 import pytest
 
 SUITE = """
+import asyncio
+
+import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -28,6 +31,13 @@ def test_root(number, backend):
 
 def test_refused():
     TestClient(app).get("/", headers={{"host": "a b"}})
+
+def test_asynchronous():
+    async def get():
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as client:
+            assert (await client.get("http://x/")).json() == "here"
+
+    asyncio.run(get())
 """
 
 
@@ -54,12 +64,18 @@ def run(
 def test_counts(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     said = run(site, tmp_path, "--fasterapi", backends="['asyncio', 'trio']")
     assert "requests through the engine: 4 (asgi 3, server 1)\n" in said
-    assert "requests another way: 3 (backend trio 3)\n" in said
+    assert "requests another way: 4 (backend trio 3, httpx.ASGITransport 1)\n" in said
 
 
 def test_several_processes(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     said = run(site, tmp_path, "--fasterapi", "-n", "2")
     assert "requests through the engine: 4 (asgi 3, server 1)\n" in said
+    assert "requests another way: 1 (httpx.ASGITransport 1)\n" in said
+
+
+def test_asynchronous_too(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    said = run(site, tmp_path, "--fasterapi-async")
+    assert "requests through the engine: 5 (asgi 4, server 1)\n" in said
     assert "requests another way: 0\n" in said
 
 

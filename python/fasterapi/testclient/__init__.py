@@ -5,6 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import starlette
+
+if tuple(int(part) for part in starlette.__version__.split(".")[:2]) < (1, 10):
+    raise ImportError(f"fasterapi.testclient needs Starlette 1.10, not {starlette.__version__}")
+
 from starlette import testclient as stock
 from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
 
@@ -21,4 +26,5 @@ class TestClient(stock.TestClient):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._transport = EngineTransport.in_place_of(self._transport)
+
     send = _swap.send

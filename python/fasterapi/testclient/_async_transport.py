@@ -1,4 +1,6 @@
-"""httpx.ASGITransport through the engine: for asynchronous tests, in their own event loop."""
+"""httpx.ASGITransport, of asynchronous tests: through the engine in their own event loop, if
+that is asked for. It changes more than a test client's requests: the application no longer
+runs in the task of the test. Otherwise its requests are counted."""
 
 from __future__ import annotations
 
@@ -7,17 +9,19 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import h11
 
 from fasterapi.testclient import _wire
+from fasterapi.testclient._counters import counters
 from fasterapi.testclient._exchange import HttpExchange, in_asyncio
 from fasterapi.testclient._transport import DEFAULT_PORTS, errors_of_httpx, fields_of
 
 MODULES = ("httpx2", "httpx")
 
 
-def swap() -> Callable[[], None]:
-    """In each that is installed. Returns what takes it back."""
+def swap(*, engine: bool) -> Callable[[], None]:
+    """In each httpx that is installed. Returns what takes it back."""
     replaced = []
     for name in MODULES:
         try:
@@ -25,7 +29,8 @@ def swap() -> Callable[[], None]:
         except ImportError:
             continue
         stock = httpx.ASGITransport.handle_async_request
-        httpx.ASGITransport.handle_async_request = _through_engine(httpx, stock)
+        replacement = _through_engine(httpx, stock) if engine else _counted(stock)
+        httpx.ASGITransport.handle_async_request = replacement
         replaced.append((httpx.ASGITransport, stock))
 
     def take_back() -> None:
@@ -33,6 +38,14 @@ def swap() -> Callable[[], None]:
             transport.handle_async_request = stock
 
     return take_back
+
+
+def _counted(stock: Any) -> Any:
+    async def handle_async_request(self: Any, request: Any) -> Any:
+        counters.count_elsewhere("httpx.ASGITransport")
+        return await stock(self, request)
+
+    return handle_async_request
 
 
 def _through_engine(httpx: Any, stock: Any) -> Any:
@@ -50,14 +63,21 @@ def _through_engine(httpx: Any, stock: Any) -> Any:
             with errors_of_httpx(httpx, request):
                 return await _converse(httpx, self, request, exchange, message)
         finally:
-            if not exchange.finished.done():
-                await exchange.break_off()
-            if exchange.entered:
-                await asyncio.wrap_future(exchange.finished)
-            await exchange.close()
-            await asyncio.sleep(0)  # the tasks in which requests ran end in this turn
+            # A cancelled test waits for what the application does about it, as it would
+            # if it ran in the same task.
+            with anyio.CancelScope(shield=True):
+                await _end(exchange)
 
     return handle_async_request
+
+
+async def _end(exchange: HttpExchange) -> None:
+    if not exchange.finished.done():
+        await exchange.break_off()
+    if exchange.entered:
+        await asyncio.wrap_future(exchange.finished)
+    await exchange.close()
+    await asyncio.sleep(0)  # the tasks in which requests ran end in this turn
 
 
 def _scope_of(transport: Any, request: Any) -> dict[str, Any]:
@@ -81,8 +101,9 @@ async def _converse(
     try:
         head, body = await _receive(exchange, _wire.Parser(request.method.encode()))
     finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        with anyio.CancelScope(shield=True):
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
     if exchange.entered:
         await asyncio.shield(asyncio.wrap_future(exchange.finished))
         if exchange.error is not None and transport.raise_app_exceptions:

@@ -78,7 +78,8 @@ class Exchange:
         )
         self.socket, served = socket.socketpair()
         served.setblocking(False)
-        self._worker.adopt(served.detach())
+        self._worker.adopt(served)
+        served.detach()
         self._loop.add_reader(self._worker.fileno(), self._worker.poll)
 
     async def close(self) -> None:

@@ -1,5 +1,5 @@
 """Makes Starlette's own test client, and with it FastAPI's and every subclass, send its
-requests through the engine; and httpx.ASGITransport of asynchronous tests."""
+requests through the engine; and httpx.ASGITransport, if `asynchronous`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from starlette import testclient as stock
 from fasterapi.testclient import _async_transport, _transport
 
 
-def swap() -> Callable[[], None]:
+def swap(*, asynchronous: bool = False) -> Callable[[], None]:
     """Returns what takes it back."""
     transport = stock._TestClientTransport
     own_send = vars(stock.TestClient).get("send")
     stock._TestClientTransport = _transport.EngineTransport
     stock.TestClient.send = send
-    take_back_async = _async_transport.swap()
+    take_back_async = _async_transport.swap(engine=asynchronous)
 
     def take_back() -> None:
         take_back_async()

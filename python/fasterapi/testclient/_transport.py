@@ -120,11 +120,11 @@ class Answer:
                 if self.wire.received == self.exchange.bytes_sent:
                     self.exchange.want_more()
                 self.wire.move()
-        except h11.RemoteProtocolError:
+        except h11.RemoteProtocolError as error:
             # Cut short, because the application raised: that is what the test is told.
-            if self.exchange.error is None:
-                raise
-            return None
+            if self.exchange.error is not None:
+                return None
+            raise h11.RemoteProtocolError(" ".join([*self.exchange.reports, str(error)])) from error
         return piece
 
     def close(self, exc_type: type[BaseException] | None, *_: Any) -> None:
