@@ -1,0 +1,335 @@
+/* Carriers from the side of the server: which is taken for a request, its steps outside
+   of the task, and what becomes of it. carrier.c tells the whole. */
+#include "carrier.h"
+
+#include "application.h"
+
+/* The coroutine has ended. True: another one is to begin. */
+static bool
+finish(Carrier *self, PyObject *result, PyObject *error)
+{
+    carrier_job ended = self->job;
+    bool more;
+
+    self->job = (carrier_job){NULL, NULL, NULL};
+    more = ended.done(ended.owner, result, error, &self->job);
+    Py_DECREF(ended.coroutine);
+    Py_XDECREF(ended.owner);
+    return more;
+}
+
+/* The same with the exception that is set. */
+static bool
+finish_with_error(Carrier *self)
+{
+    PyObject *error = application_take_error();
+    bool more = finish(self, NULL, error);
+
+    Py_DECREF(error);
+    return more;
+}
+
+bool
+carrier_ended(Carrier *self, PySendResult sent, PyObject **result)
+{
+    bool more;
+
+    if (sent == PYGEN_ERROR)
+        return finish_with_error(self);
+    more = finish(self, *result, NULL);
+    Py_CLEAR(*result);
+    return more;
+}
+
+/* Whether the next request may run in it: nothing of the last one must be left. A
+   context that was never written to is the same tree still, and comparing it is cheap. */
+static bool
+is_clean(Carrier *self)
+{
+    int same = PyObject_RichCompareBool(self->context, self->snapshot, Py_EQ);
+
+    if (same < 0)
+        PyErr_Clear();
+    return same == 1 && !self->retired;
+}
+
+/* 1 when the future is done: somebody has cancelled the task meanwhile, or what it waits
+   for has happened, and it is about to be woken by that. 0 when it is not, or there is
+   none. */
+static int
+awaited_is_done(Carrier *self)
+{
+    PyObject *done;
+    int res = 0;
+
+    if (self->awaited != NULL) {
+        done = PyObject_CallMethodNoArgs(self->awaited, self->worker->core->str_done);
+        res = done != NULL ? PyObject_IsTrue(done) : -1;
+        Py_XDECREF(done);
+        if (res < 0)
+            PyErr_Clear();
+    }
+    return res != 0;
+}
+
+bool
+carrier_is_cancelled(Carrier *self)
+{
+    PyObject *count =
+        PyObject_CallMethodNoArgs(self->task, self->worker->core->str_cancelling);
+    int res = count != NULL ? PyObject_IsTrue(count) : -1;
+
+    Py_XDECREF(count);
+    if (res < 0)
+        PyErr_Clear();
+    return res != 0;
+}
+
+/* Ends the rest of an idle task, or lets it see what it was adopted for. */
+static int
+wake(Carrier *self)
+{
+    PyObject *woken;
+
+    if (self->awaited == NULL || awaited_is_done(self))
+        return 0; /* a step is due anyhow */
+    woken = PyObject_CallMethodOneArg(self->awaited, self->worker->core->str_set_result,
+                                      Py_None);
+    Py_XDECREF(woken);
+    return woken != NULL ? 0 : -1;
+}
+
+void
+carrier_give_back(Carrier *self)
+{
+    if (!is_clean(self)) {
+        self->retired = true;
+    } else if (PyList_Append(self->worker->carriers, (PyObject *)self) < 0) {
+        PyErr_Clear();
+        self->retired = true;
+    }
+}
+
+PySendResult
+carrier_step(Carrier *self, PyObject *value, PyObject **result)
+{
+    Carrier *outer = self->worker->running;
+    PySendResult sent;
+
+    self->worker->running = self;
+    sent = PyIter_Send(self->job.coroutine, value, result);
+    self->worker->running = outer;
+    return sent;
+}
+
+/* ---- running a request ---- */
+
+static Carrier *
+carrier_new(Worker *worker)
+{
+    core_state *core = worker->core;
+    PyTypeObject *type = core->carrier_type;
+    Carrier *self = (Carrier *)type->tp_alloc(type, 0);
+    PyObject *args[3], *names = NULL;
+
+    if (self == NULL)
+        return NULL;
+    self->worker = (Worker *)Py_NewRef((PyObject *)worker);
+    self->context = PyContext_Copy(worker->context);
+    self->snapshot = PyContext_Copy(worker->context);
+    names = PyTuple_Pack(2, core->str_loop, core->str_context);
+    if (self->context != NULL && self->snapshot != NULL && names != NULL) {
+        args[0] = (PyObject *)self;
+        args[1] = worker->loop;
+        args[2] = self->context;
+        self->task = PyObject_Vectorcall(core->task_type, args, 1, names);
+    }
+    Py_XDECREF(names);
+    if (self->task == NULL)
+        Py_CLEAR(self);
+    return self;
+}
+
+/* One that is idle and clean; new reference. */
+static Carrier *
+carrier_take(Worker *worker)
+{
+    Py_ssize_t n = PyList_GET_SIZE(worker->carriers);
+    Carrier *self;
+
+    while (n > 0) {
+        self = (Carrier *)Py_NewRef(PyList_GET_ITEM(worker->carriers, n - 1));
+        if (PyList_SetSlice(worker->carriers, n - 1, n, NULL) < 0) {
+            Py_DECREF(self);
+            return NULL;
+        }
+        /* One whose task has been cancelled at rest ends by itself. */
+        if (!self->retired && !awaited_is_done(self))
+            return self;
+        Py_DECREF(self);
+        --n;
+    }
+    return carrier_new(worker);
+}
+
+/* Makes its task the current one. Fails while another one is. */
+static int
+enter(Carrier *self)
+{
+    PyObject *args[2] = {self->worker->loop, self->task};
+    PyObject *entered =
+        PyObject_Vectorcall(self->worker->core->enter_task, args, 2, NULL);
+
+    Py_XDECREF(entered);
+    return entered != NULL ? 0 : -1;
+}
+
+static void
+leave(Carrier *self)
+{
+    PyObject *args[2] = {self->worker->loop, self->task};
+    PyObject *type, *value, *traceback, *left;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    left = PyObject_Vectorcall(self->worker->core->leave_task, args, 2, NULL);
+    if (left == NULL)
+        PyErr_Clear();
+    Py_XDECREF(left);
+    PyErr_Restore(type, value, traceback);
+}
+
+/* A step outside of the task, which has been entered. */
+static PySendResult
+step(Carrier *self, PyObject **result)
+{
+    PyObject *type, *value, *traceback;
+    PySendResult sent;
+
+    *result = NULL;
+    if (PyContext_Enter(self->context) < 0)
+        return PYGEN_ERROR;
+    sent = carrier_step(self, Py_None, result);
+    PyErr_Fetch(&type, &value, &traceback);
+    if (PyContext_Exit(self->context) < 0)
+        PyErr_Clear();
+    PyErr_Restore(type, value, traceback);
+    return sent;
+}
+
+void
+carrier_retire_all(Worker *worker)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(worker->carriers); ++i) {
+        Carrier *self = (Carrier *)PyList_GET_ITEM(worker->carriers, i);
+
+        self->retired = true;
+        if (wake(self) < 0)
+            PyErr_WriteUnraisable((PyObject *)self);
+    }
+}
+
+/* The coroutine waits for something: from now on the task drives it, unless it has been
+   awaiting that very future. */
+static void
+suspend(Carrier *self, PyObject *future)
+{
+    core_state *core = self->worker->core;
+    int rv;
+
+    if (future == self->awaited) {
+        /* As if the task had begun to await it now. */
+        rv = PyObject_SetAttr(future, core->str__asyncio_future_blocking, Py_False);
+        Py_DECREF(future);
+    } else {
+        self->pending = future;
+        rv = wake(self);
+    }
+    if (rv < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+}
+
+/* Steps the coroutine, and those after it, as far as they go. The task is entered, and is
+   left here. */
+static void
+drive(Carrier *self)
+{
+    PyObject *result;
+    PySendResult sent;
+
+    do
+        sent = step(self, &result);
+    while (sent != PYGEN_NEXT && carrier_ended(self, sent, &result));
+    leave(self);
+    if (sent == PYGEN_NEXT) {
+        suspend(self, result);
+        return;
+    }
+    if (awaited_is_done(self) || (self->awaited == NULL && carrier_is_cancelled(self)))
+        self->retired = true; /* cancelled from within, too late to matter */
+    carrier_give_back(self);
+    if (self->retired && wake(self) < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+}
+
+int
+carrier_run(Worker *worker, const carrier_job *job)
+{
+    Carrier *self = carrier_take(worker);
+
+    if (self == NULL || enter(self) < 0) {
+        Py_DECREF(job->coroutine);
+        Py_XDECREF((PyObject *)self);
+        return -1;
+    }
+    self->job = *job;
+    Py_INCREF(self->job.owner);
+    drive(self);
+    Py_DECREF(self);
+    return 0;
+}
+
+/* Whether the coroutine that runs does so in the task itself: not in one that it has
+   made, which may run within its step (asyncio.eager_task_factory()). */
+static bool
+is_current(Carrier *self)
+{
+    PyObject *task =
+        PyObject_CallOneArg(self->worker->core->current_task, self->worker->loop);
+    bool res = task == self->task;
+
+    if (task == NULL)
+        PyErr_Clear();
+    Py_XDECREF(task);
+    return res;
+}
+
+PyObject *
+carrier_future(Worker *worker, Carrier **carrier)
+{
+    Carrier *self = worker->running;
+
+    *carrier = self;
+    /* Not done: the step is one of carrier_resume(), and the task awaits it still. */
+    if (self != NULL && self->awaited != NULL && self->resumed &&
+        !awaited_is_done(self) && is_current(self))
+        return Py_NewRef(self->awaited);
+    return PyObject_CallMethodNoArgs(worker->loop, worker->core->str_create_future);
+}
+
+bool
+carrier_resume(Carrier *self, PyObject *future)
+{
+    if (self->worker->running != NULL || self->awaited != future || self->retired ||
+        self->job.coroutine == NULL || self->pending != NULL || awaited_is_done(self))
+        return false;
+    if (enter(self) < 0) {
+        PyErr_Clear(); /* somebody's task runs just now */
+        return false;
+    }
+    Py_INCREF((PyObject *)self);
+    self->resumed = true;
+    drive(self);
+    self->resumed = false;
+    Py_DECREF(self);
+    return true;
+}
