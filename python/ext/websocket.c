@@ -20,23 +20,31 @@ websocket_lose(WebSocket *self)
     wake_all(self);
 }
 
+static void lose_later(WebSocket *self);
+
+/* In the first turn a task may only begin to await what has happened already. */
 static PyObject *
 lose(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    websocket_lose((WebSocket *)op);
+    WebSocket *self = (WebSocket *)op;
+
+    if (self->ending) {
+        websocket_lose(self);
+    } else {
+        self->ending = true;
+        lose_later(self);
+    }
     Py_RETURN_NONE;
 }
 
 static PyMethodDef lose_def = {"lose", lose, METH_NOARGS, NULL};
 
-void
-websocket_end(WebSocket *self)
+static void
+lose_later(WebSocket *self)
 {
     Worker *worker = self->worker;
     PyObject *later, *handle = NULL;
 
-    self->over = true;
-    wake_all(self);
     later = PyCFunction_New(&lose_def, (PyObject *)self);
     if (later != NULL)
         handle =
@@ -47,6 +55,14 @@ websocket_end(WebSocket *self)
     }
     Py_XDECREF(handle);
     Py_XDECREF(later);
+}
+
+void
+websocket_end(WebSocket *self)
+{
+    self->over = true;
+    wake_all(self);
+    lose_later(self);
 }
 
 static void
@@ -124,7 +140,7 @@ on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *Py_UNUS
     } else if (error != NULL) {
         failed = true;
         worker_report(worker, "Exception in ASGI application\n", error);
-    } else if (!self->accepted && self->state != WEBSOCKET_CLOSED && !self->lost) {
+    } else if (!self->shaken && self->state != WEBSOCKET_CLOSED && !self->lost) {
         failed = true;
         worker_report(worker, "ASGI callable returned without completing handshake.",
                       NULL);

@@ -34,16 +34,18 @@ struct WebSocket {
     waiters receivers, senders;
     Carrier *carrier; /* in which receive() waits, or NULL */
     websocket_state state;
-    bool told;     /* websocket.connect has been received */
-    bool accepted; /* it was open once */
-    bool paused;   /* no more messages until some were received */
-    bool full;     /* the output is */
-    bool over;     /* the client or the server has ended it: nothing can be sent */
-    bool lost;     /* that was a turn of the loop ago */
+    bool told;   /* websocket.connect has been received */
+    bool shaken; /* the handshake is complete for uvicorn: accepted, or answered by 403 */
+    bool ending; /* `lost` comes with the next turn of the loop */
+    bool paused; /* no more messages until some were received */
+    bool full;   /* the output is */
+    bool over;   /* the client or the server has ended it: nothing can be sent */
+    bool lost;   /* that was a turn of the loop ago */
 };
 
-/* Nothing goes any more in either direction; `lost` comes with the next turn of the loop,
-   as in uvicorn: an application that answers a disconnect with a close is told nothing.
+/* Nothing goes any more in either direction; `lost` comes with the next turns of the
+   loop, as in uvicorn: an application that answers a disconnect with a close is told
+   nothing.
  */
 void websocket_end(WebSocket *self);
 /* The same at once: the client has gone without a word. */

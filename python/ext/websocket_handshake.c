@@ -157,7 +157,7 @@ accept_with(WebSocket *self, message_fields *fields, PyObject *named)
         return raise_for_accept(self, rv);
     }
     self->req = NULL;
-    self->accepted = true;
+    self->shaken = true;
     websocket_answered(self);
     tell(worker->on_connection, NULL, 101);
     return 0;
@@ -191,9 +191,18 @@ websocket_accept(WebSocket *self, PyObject *message)
 
 /* ---- refusing ---- */
 
+/* What else an answer of that status says. */
+static fa_field
+hint(int status)
+{
+    if (status == 405) /* RFC 9110, 15.5.6 */
+        return (fa_field){{"allow", 5}, {"GET", 3}};
+    return (fa_field){{"sec-websocket-version", 21}, {"13", 2}}; /* RFC 6455, 4.4 */
+}
+
 /* An answer that is the last on its connection. */
 static void
-answer(fa_request *req, int status, fa_slice text, bool tell_version)
+answer(fa_request *req, int status, fa_slice text)
 {
     static const fa_field type = {{"content-type", 12},
                                   {"text/plain; charset=utf-8", 25}};
@@ -202,12 +211,13 @@ answer(fa_request *req, int status, fa_slice text, bool tell_version)
     const fa_field fields[] = {
         {{"content-length", 14}, {length, (size_t)n}},
         type,
-        {{"sec-websocket-version", 21}, {"13", 2}}, /* RFC 6455, 4.4 */
+        hint(status),
     };
     int rv;
 
     fa_response_close(req);
-    rv = fa_response_start_fields(req, status, fields, tell_version ? 3 : 2);
+    rv = fa_response_start_fields(req, status, fields,
+                                  status == 405 || status == 426 ? 3 : 2);
     if (rv == 0 && text.len > 0)
         rv = fa_response_write(req, text);
     if (rv == 0 || rv == FA_ERR_FULL)
@@ -225,7 +235,7 @@ websocket_reject(WebSocket *self, int status, fa_slice text)
     websocket_answered(self);
     tell(self->worker->on_connection, NULL, status);
     if (self->req != NULL)
-        answer(req, status, text, false);
+        answer(req, status, text);
 }
 
 int
@@ -233,6 +243,7 @@ websocket_forbid(WebSocket *self, PyObject *Py_UNUSED(message))
 {
     if (websocket_part(self, FA_WEBSOCKET_ABNORMAL, NULL) < 0)
         return -1;
+    self->shaken = true;
     tell(self->worker->on_handshake, self->scope, 403);
     websocket_reject(self, 403, (fa_slice){"", 0});
     waiters_wake(&self->receivers, self->worker);
@@ -246,6 +257,8 @@ websocket_refuse(Worker *worker, fa_request *req, int status)
     fa_slice method = fa_request_method_name(req), text = {"", 0};
     Py_ssize_t len = 0;
 
+    if (fa_request_method(req) != FA_GET)
+        status = 405;
     if (headers != NULL && worker->handshake_reason != Py_None)
         reason = PyObject_CallFunction(worker->handshake_reason, "s#Oi", method.p,
                                        (Py_ssize_t)method.len, headers, status);
@@ -258,7 +271,7 @@ websocket_refuse(Worker *worker, fa_request *req, int status)
     }
     text.len = (size_t)len;
     tell(worker->on_connection, NULL, status);
-    answer(req, status, text, status == 426);
+    answer(req, status, text);
     Py_XDECREF(headers);
     Py_XDECREF(reason);
     return 0;

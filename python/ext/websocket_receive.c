@@ -162,7 +162,7 @@ next_message(PyObject *op, PyObject **again)
         return take_parting(self);
     if (self->lost) {
         /* uvicorn's codes: what came or did not come from the client plays no part. */
-        int code = self->accepted ? FA_WEBSOCKET_NO_STATUS : FA_WEBSOCKET_ABNORMAL;
+        int code = self->shaken ? FA_WEBSOCKET_NO_STATUS : FA_WEBSOCKET_ABNORMAL;
 
         return websocket_part(self, code, NULL) < 0 ? NULL : take_parting(self);
     }

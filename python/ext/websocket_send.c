@@ -1,4 +1,5 @@
 /* send(): what the application does with a WebSocket. */
+#include "application.h"
 #include "message.h"
 #include "websocket.h"
 
@@ -212,6 +213,26 @@ sent(PyObject *op, PyObject **again)
     return NULL;
 }
 
+/* An operation_fn whose owner is an exception. */
+static PyObject *
+raise_it(PyObject *error, PyObject **Py_UNUSED(again))
+{
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    return NULL;
+}
+
+/* Raises what is set when it is awaited, as a coroutine would: send() may be called in
+   one place and awaited in another. */
+static PyObject *
+fails(core_state *core)
+{
+    PyObject *error = application_take_error();
+    PyObject *op = operation_later(core, error, raise_it);
+
+    Py_DECREF(error);
+    return op;
+}
+
 PyObject *
 websocket_send(PyObject *op, PyObject *message)
 {
@@ -220,9 +241,9 @@ websocket_send(PyObject *op, PyObject *message)
 
     if (!PyDict_Check(message)) {
         PyErr_SetString(PyExc_TypeError, "an ASGI message is a dict");
-        return NULL;
+        return fails(core);
     }
     if (send_message(self, message) < 0)
-        return NULL;
+        return fails(core);
     return self->full ? operation_later(core, op, sent) : Py_NewRef(core->sent);
 }

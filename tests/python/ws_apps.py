@@ -25,12 +25,12 @@ def summary(message):
     return short
 
 
-async def attempt(awaitable, *, text=True):
+async def attempt(awaitable):
     """Notes how it ended."""
     try:
         result = await awaitable
     except BaseException as error:
-        note(f"{type(error).__name__} {isinstance(error, OSError)} {error if text else ''}")
+        note(f"{type(error).__name__} {isinstance(error, OSError)} {error}")
     else:
         note(f"gives {summary(result) if isinstance(result, dict) else result!r}")
 
@@ -92,32 +92,38 @@ async def scope(scope, receive, send):
 async def first_protocol(scope, receive, send):
     await accepted(receive, send, subprotocol=scope["subprotocols"][0])
     await received(receive)
+    await send(close())
 
 
 async def other_protocol(scope, receive, send):
     await accepted(receive, send, subprotocol="not-offered")
     await received(receive)
+    await send(close())
 
 
 async def no_protocol(scope, receive, send):
     await accepted(receive, send, subprotocol=None, headers=[])
     await received(receive)
+    await send(close())
 
 
 async def protocol_as_header(scope, receive, send):
     await accepted(receive, send, headers=[(b"Sec-WebSocket-Protocol", b"as-header")])
     await received(receive)
+    await send(close())
 
 
 async def headers(scope, receive, send):
     given = [(b"X-One", b"1"), [b"x-two", b"2 and \xe9"], (b"x-one", b"again"), (b"set-cookie", b"a=b")]
     await accepted(receive, send, headers=given)
     await received(receive)
+    await send(close())
 
 
 async def generated_headers(scope, receive, send):
     await accepted(receive, send, headers=((b"x-%d" % i, b"%d" % i) for i in range(50)))
     await received(receive)
+    await send(close())
 
 
 async def refuses(scope, receive, send):
@@ -235,7 +241,10 @@ async def closes(scope, receive, send):
 async def closes_wrongly(scope, receive, send):
     await accepted(receive, send)
     code, _, reason = scope["query_string"].decode().partition("&")
-    await attempt(send(close(code=int(code), reason=reason)), text=False)
+    try:
+        await send(close(code=int(code), reason=reason))
+    except Exception:
+        note("refused")
     await send(close(code=1000))
 
 
@@ -265,6 +274,15 @@ async def after_disconnect(scope, receive, send):
     await received(receive)
     await asyncio.sleep(0.01)
     await attempt(send(text("later")))
+    await attempt(send(close()))
+    await attempt(send({"type": "websocket.nonsense"}))
+
+
+async def after_loss(scope, receive, send):
+    """In uvicorn a second receive() would wait for ever."""
+    await accepted(receive, send)
+    await received(receive)
+    await attempt(send(text("late")))
     await attempt(send(close()))
     await attempt(send({"type": "websocket.nonsense"}))
 
@@ -324,6 +342,7 @@ async def accepts_late(scope, receive, send):
     await send(accept())
     await received(receive)
     await received(receive)
+    await received(receive)
 
 
 async def waits_for_disconnect(scope, receive, send):
@@ -364,6 +383,12 @@ async def gives_up_receiving(scope, receive, send):
     for _ in range(2):
         await received(receive)
     await send(close())
+
+
+async def ends_open(scope, receive, send):
+    await accepted(receive, send)
+    if scope["query_string"]:
+        raise Ends("open")
 
 
 async def two_receive(scope, receive, send):

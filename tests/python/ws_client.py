@@ -74,13 +74,14 @@ def read_frame(reader: peers.Reader) -> tuple[bool, int, int, bytes] | None:
     return bool(start[0] & 0x80), start[0] >> 4 & 7, start[0] & 15, payload
 
 
-def answer_of(reader: peers.Reader) -> peers.Answer:
+def answer_of(reader: peers.Reader, method: str) -> peers.Answer:
     """Of a handshake: a 101 has no body, whatever comes behind it."""
     first = reader.until(b"\r\n\r\n")
     if first is None:
         return peers.Answer([], None, "", [], bytes(reader.left), False)
     reader.left[:0] = first + b"\r\n\r\n"
-    method = "HEAD" if first.startswith(b"HTTP/1.1 101 ") else "GET"
+    if first.startswith(b"HTTP/1.1 101 "):
+        method = "HEAD"
     return peers.answer_of(reader, method)
 
 
@@ -89,7 +90,7 @@ def converse(s: socket.socket, request: bytes, steps: list) -> Conversation:
     In the end everything is read until the server closes."""
     s.sendall(request)
     reader = peers.Reader(s)
-    found = Conversation(answer_of(reader), [])
+    found = Conversation(answer_of(reader, request.split(b" ")[0].decode()), [])
     for step in steps if found.answer.status == 101 else ():
         if isinstance(step, bytes):
             s.sendall(step)
