@@ -1,6 +1,7 @@
 """fasterapi.testclient.TestClient beside Starlette's: the same tests pass with both, and
 each request of ours was served by the engine."""
 
+import asyncio
 import concurrent.futures
 
 import pytest
@@ -244,6 +245,20 @@ def test_trio_is_counted_apart(package) -> None:
     assert client.get("/empty/204").status_code == 204
     assert package.counters.served.total() == served
     assert package.counters.elsewhere - elsewhere == {"backend trio": 1}
+
+
+@pytest.mark.parametrize("uvloop", [False, True])
+def test_event_loops(package, uvloop: bool) -> None:
+    loops = []
+
+    async def application(scope, receive, send) -> None:
+        loops.append(type(asyncio.get_running_loop()).__module__)
+        await asyncio.sleep(0)
+        await testclient_app.pump(scope, receive, send)
+
+    client = package.TestClient(application, backend_options={"use_uvloop": uvloop})
+    assert client.post("/", content=b"x" * 300000).content == b"x" * 300000
+    assert ("uvloop" in loops[0]) is uvloop
 
 
 def test_swapped_and_back(package) -> None:
