@@ -24,6 +24,7 @@
     X(done)                                                                              \
     X(extensions)                                                                        \
     X(file)                                                                              \
+    X(flush)                                                                             \
     X(headers)                                                                           \
     X(http)                                                                              \
     X(http_version)                                                                      \
@@ -52,6 +53,7 @@
     X(trailers)                                                                          \
     X(type)                                                                              \
     X(version)                                                                           \
+    X(write)                                                                             \
     X(websocket)                                                                         \
     X(ws)                                                                                \
     X(wss)                                                                               \
@@ -189,6 +191,15 @@ int websocket_on_request(Worker *worker, fa_request *req);
 /* Refuses every handshake that the application has not answered yet. */
 void websocket_drain_all(Worker *worker);
 
+/* ---- access_log.c ---- */
+
+/* Logs an answer; never fails. */
+void access_log(Worker *worker, PyObject *scope, PyObject *status);
+/* What was logged is written out: before something else is said of these requests. */
+void access_log_flush(Worker *worker);
+/* The same at the end of a poll. */
+void access_log_end(Worker *worker);
+
 /* ---- scope.c ---- */
 
 enum { SCOPE_NAMES = 256, SCOPE_NAME_MAX = 64 };
@@ -267,6 +278,9 @@ struct Worker {
     PyObject *on_warning;       /* called with (message), or None */
     PyObject *on_error;         /* called with (message, exception or None), or None */
     PyObject *on_access;        /* called with (scope, status), or None */
+    PyObject *access_stream;    /* called with (): where lines go that need no logging, or
+                                   None; may be None itself */
+    PyObject *status_text;      /* called with (status): "200 OK" */
     PyObject *on_handshake;     /* called with (scope, status); 0: accepted; or None */
     PyObject *on_connection;    /* called with (status): 101: it is open; or None */
     PyObject *handshake_reason; /* called with (method, headers, status); or None */
@@ -285,6 +299,11 @@ struct Worker {
     bool ws;               /* whether WebSockets are served */
 
     scope_cache scopes;
+
+    PyObject *log_stream;   /* of the last line of the access log, or NULL */
+    PyObject *status_texts; /* dict: what status_text() has said */
+    bool log_unflushed;     /* something was written to it */
+    bool polling;           /* poll() is on the stack */
 };
 
 /* ---- options.c: the keywords of Worker() ---- */

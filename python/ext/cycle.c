@@ -71,7 +71,7 @@ send_500(Cycle *self)
     self->started = true;
     status = PyLong_FromLong(500);
     if (status != NULL)
-        cycle_log_access(self, status);
+        access_log(self->worker, self->scope, status);
     Py_XDECREF(status);
     if (self->req != NULL) {
         self->complete = true; /* before the server says that it has finished */

@@ -80,7 +80,4 @@ int cycle_end_body(Cycle *self);
    0 if it is none, or -1 with an exception. */
 int extension_send(Cycle *self, PyObject *type, PyObject *message);
 
-/* Tells the access log; never fails. */
-void cycle_log_access(Cycle *self, PyObject *status);
-
 #endif

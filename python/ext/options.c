@@ -27,6 +27,8 @@ static const option options[] = {
     {"on_warning", OPTION_OBJECT, offsetof(Worker, on_warning)},
     {"on_error", OPTION_OBJECT, offsetof(Worker, on_error)},
     {"on_access", OPTION_OBJECT, offsetof(Worker, on_access)},
+    {"access_stream", OPTION_OBJECT, offsetof(Worker, access_stream)},
+    {"status_text", OPTION_OBJECT, offsetof(Worker, status_text)},
     {"on_handshake", OPTION_OBJECT, offsetof(Worker, on_handshake)},
     {"on_connection", OPTION_OBJECT, offsetof(Worker, on_connection)},
     {"handshake_reason", OPTION_OBJECT, offsetof(Worker, handshake_reason)},

@@ -15,19 +15,6 @@ cycle_wake_sender(Cycle *self)
     }
 }
 
-void
-cycle_log_access(Cycle *self, PyObject *status)
-{
-    PyObject *args[3] = {self->scope, status, NULL}, *logged;
-
-    if (self->worker->on_access == Py_None)
-        return;
-    logged = PyObject_Vectorcall(self->worker->on_access, args, 2, NULL);
-    if (logged == NULL)
-        PyErr_WriteUnraisable(self->worker->on_access);
-    Py_XDECREF(logged);
-}
-
 static int
 start_answer(Cycle *self, int status, PyObject *headers)
 {
@@ -69,7 +56,7 @@ send_start(Cycle *self, PyObject *message)
         self->trailers = truth != 0;
     }
     self->started = true;
-    cycle_log_access(self, status);
+    access_log(self->worker, self->scope, status);
     rv = self->req != NULL ? start_answer(self, (int)code, headers) : 0;
     Py_XDECREF(made);
     return rv;

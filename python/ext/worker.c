@@ -6,6 +6,7 @@ worker_report(Worker *worker, const char *message, PyObject *error)
 {
     PyObject *res;
 
+    access_log_flush(worker);
     if (worker->on_error == Py_None)
         return;
     res = PyObject_CallFunction(worker->on_error, "sO", message,
@@ -20,6 +21,7 @@ worker_warn(Worker *worker, const char *message)
 {
     PyObject *res;
 
+    access_log_flush(worker);
     if (worker->on_warning == Py_None)
         return;
     res = PyObject_CallFunction(worker->on_warning, "s", message);
@@ -108,7 +110,8 @@ worker_init(PyObject *op, PyObject *args, PyObject *options)
     Py_XSETREF(self->loop, Py_NewRef(loop));
     Py_XSETREF(self->context, PyContext_CopyCurrent());
     Py_XSETREF(self->carriers, PyList_New(0));
-    if (self->context == NULL || self->carriers == NULL ||
+    Py_XSETREF(self->status_texts, PyDict_New());
+    if (self->context == NULL || self->carriers == NULL || self->status_texts == NULL ||
         worker_take_options(self, options) < 0 || scope_cache_init(self) < 0)
         return -1;
     return make_worker(self);
@@ -171,7 +174,10 @@ worker_poll(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (worker == NULL)
         return NULL;
     ++((Worker *)op)->polls;
+    ((Worker *)op)->polling = true;
     rv = fa_worker_poll(worker, 0, ROUNDS);
+    ((Worker *)op)->polling = false;
+    access_log_end((Worker *)op);
     if (rv < 0 && raise_fa(rv) < 0)
         return NULL;
     return PyBool_FromLong(rv);
@@ -242,6 +248,8 @@ worker_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->loop);
     Py_VISIT(self->context);
     Py_VISIT(self->carriers);
+    Py_VISIT(self->log_stream);
+    Py_VISIT(self->status_texts);
     return worker_visit_options(self, visit, arg);
 }
 
@@ -254,6 +262,8 @@ worker_clear(PyObject *op)
     Py_CLEAR(self->loop);
     Py_CLEAR(self->context);
     Py_CLEAR(self->carriers);
+    Py_CLEAR(self->log_stream);
+    Py_CLEAR(self->status_texts);
     worker_clear_options(self);
     scope_cache_clear(&self->scopes);
     return 0;

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, final
+from typing import Any, TextIO, final
 
 class ClientDisconnected(OSError):
     """Nothing can be sent: the WebSocket is closed."""
@@ -27,6 +27,8 @@ class Worker:
         on_warning: Callable[[str], None] | None = None,
         on_error: Callable[[str, BaseException | None], None] | None = None,
         on_access: Callable[[dict[str, Any], int], None] | None = None,
+        access_stream: Callable[[], TextIO | None] | None = None,
+        status_text: Callable[[int], str] | None = None,
         on_handshake: Callable[[dict[str, Any], int], None] | None = None,
         on_connection: Callable[[int], None] | None = None,
         handshake_reason: Callable[[str, list[tuple[bytes, bytes]], int], str] | None = None,

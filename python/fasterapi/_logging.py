@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import copy
 import http
+import io
 import json
 import logging
 import logging.config
 import os
 import sys
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, TextIO
 
 TRACE = 5
 
@@ -140,6 +141,68 @@ def fill_standard_streams() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))
 
+
+def access_stream() -> TextIO | None:
+    """Where the lines of "uvicorn.access" go, if nothing but this module's default has a say
+    in what they look like and whether they are written. What would see or change a record,
+    or may do so by being something else than it is by default, makes it None. Asked for with
+    each line, so a set-up may change at any time."""
+    logger = _ACCESS
+    if (
+        len(logger.handlers) != 1
+        or logger.filters
+        or logger.propagate
+        or not logger.isEnabledFor(logging.INFO)
+        or len(logger.__dict__) != _LOGGER_KEYS
+        or logging.getLogRecordFactory() is not logging.LogRecord
+        or logging.getLevelName(logging.INFO) != "INFO"
+        or _methods() != _UNTOUCHED
+    ):
+        return None
+    handler: Any = logger.handlers[0]
+    if (
+        type(handler) is not logging.StreamHandler
+        or len(handler.__dict__) != _HANDLER_KEYS
+        or handler.filters
+        or handler.level > logging.INFO
+        or handler.terminator != "\n"
+        or type(handler.stream) is not io.TextIOWrapper
+    ):
+        return None
+    formatter = handler.formatter
+    if (
+        type(formatter) is not AccessFormatter
+        or len(formatter.__dict__) != _FORMATTER_KEYS
+        or formatter.use_colors
+        or formatter._fmt != _ACCESS_FORMAT
+    ):
+        return None
+    return handler.stream
+
+
+def _methods() -> tuple[Any, ...]:
+    """What a record goes through; some put their own function there to see it go by."""
+    logger, handler = logging.Logger, logging.StreamHandler
+    return (
+        *(logger.info, logger._log, logger.makeRecord, logger.handle, logger.callHandlers),
+        *(handler.handle, handler.emit, handler.format, handler.flush, AccessFormatter.format),
+        *(AccessFormatter.formatMessage, AccessFormatter.prepared),
+    )
+
+
+def _untouched() -> tuple[Any, ...]:
+    """Empty, so that nothing is equal to it, if they were not logging's and ours already."""
+    ours = (logging.getLogger.__code__.co_filename, _methods.__code__.co_filename)
+    files = [getattr(getattr(each, "__code__", None), "co_filename", None) for each in _methods()]
+    return _methods() if all(file in ours for file in files) else ()
+
+
+_ACCESS = logging.getLogger("uvicorn.access")
+_ACCESS_FORMAT = LOGGING_CONFIG["formatters"]["access"]["fmt"]
+_LOGGER_KEYS = len({*logging.Logger("").__dict__, "parent", "manager"})
+_HANDLER_KEYS = len(logging.StreamHandler().__dict__)
+_FORMATTER_KEYS = len(AccessFormatter().__dict__)
+_UNTOUCHED = _untouched() if type(_ACCESS) is logging.Logger else ()
 
 LogConfig = dict[str, Any] | str | os.PathLike[str] | IO[Any] | None
 

@@ -191,6 +191,8 @@ class Server:
             on_warning=logger.warning,
             on_error=log_error,
             on_access=log_access if access_logger.hasHandlers() else None,
+            access_stream=_logging.access_stream,
+            status_text=_logging.status_text,
             on_handshake=log_handshake,
             on_connection=log_connection,
             handshake_reason=handshake_reason,
