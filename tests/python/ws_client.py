@@ -1,5 +1,6 @@
 """A WebSocket client that sends what it is told to, right or wrong, and keeps what came."""
 
+import contextlib
 import dataclasses
 import socket
 import struct
@@ -87,7 +88,7 @@ def answer_of(reader: peers.Reader, method: str) -> peers.Answer:
 
 def converse(s: socket.socket, request: bytes, steps: list) -> Conversation:
     """Each step is bytes to send, a number of frames to read before the next one, or EOF.
-    In the end everything is read until the server closes."""
+    In the end everything is read until the server closes; its Close is answered."""
     s.sendall(request)
     reader = peers.Reader(s)
     found = Conversation(answer_of(reader, request.split(b" ")[0].decode()), [])
@@ -105,4 +106,7 @@ def converse(s: socket.socket, request: bytes, steps: list) -> Conversation:
         if last is None:
             break
         found.frames.append(last)
+        if last[2] == CLOSE:  # or the server would wait for it
+            with contextlib.suppress(OSError):
+                s.sendall(frame(CLOSE, last[3]))
     return found
