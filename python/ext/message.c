@@ -20,29 +20,69 @@ message_new(core_state *core, PyObject *type)
     return message;
 }
 
-/* The pair of bytes that a header is. */
-static int
-field_of(fa_field *field, PyObject *pair)
+/* Bytes, which bytearrays become; new reference or NULL. */
+static PyObject *
+bytes_of(PyObject *text)
 {
-    PyObject *name, *value;
+    if (PyBytes_Check(text))
+        return Py_NewRef(text);
+    if (PyByteArray_Check(text))
+        return PyBytes_FromObject(text);
+    PyErr_Format(PyExc_TypeError, "header names and values are bytes, not %.100s",
+                 Py_TYPE(text)->tp_name);
+    return NULL;
+}
 
-    if (!PyTuple_Check(pair) && !PyList_Check(pair)) {
-        PyErr_SetString(PyExc_TypeError, "a header is a pair of bytes");
-        return -1;
+/* Pairs of bytes only, of headers among which something else was. New reference or NULL.
+ */
+static PyObject *
+plain_headers(PyObject *list)
+{
+    PyObject *plain = PyList_New(0);
+
+    for (Py_ssize_t i = 0; plain != NULL && i < PySequence_Fast_GET_SIZE(list); ++i) {
+        PyObject *pair = PySequence_Fast(PySequence_Fast_GET_ITEM(list, i),
+                                         "a header is a pair of bytes");
+        PyObject *name = NULL, *value = NULL, *made = NULL;
+
+        if (pair != NULL && PySequence_Fast_GET_SIZE(pair) != 2)
+            PyErr_SetString(PyExc_ValueError, "a header is a pair of bytes");
+        else if (pair != NULL)
+            name = bytes_of(PySequence_Fast_GET_ITEM(pair, 0));
+        if (name != NULL)
+            value = bytes_of(PySequence_Fast_GET_ITEM(pair, 1));
+        if (value != NULL)
+            made = PyTuple_Pack(2, name, value);
+        if (made == NULL || PyList_Append(plain, made) < 0)
+            Py_CLEAR(plain);
+        Py_XDECREF(pair);
+        Py_XDECREF(name);
+        Py_XDECREF(value);
+        Py_XDECREF(made);
     }
-    if (PySequence_Fast_GET_SIZE(pair) != 2) {
-        PyErr_SetString(PyExc_ValueError, "a header is a pair of bytes");
-        return -1;
-    }
-    name = PySequence_Fast_GET_ITEM(pair, 0);
-    value = PySequence_Fast_GET_ITEM(pair, 1);
-    if (!PyBytes_Check(name) || !PyBytes_Check(value)) {
-        PyErr_SetString(PyExc_TypeError, "header names and values are bytes");
-        return -1;
-    }
-    field->name = (fa_slice){PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name)};
-    field->value = (fa_slice){PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value)};
-    return 0;
+    return plain;
+}
+
+static bool
+is_plain(PyObject *pair)
+{
+    return (PyTuple_Check(pair) || PyList_Check(pair)) &&
+           PySequence_Fast_GET_SIZE(pair) == 2 &&
+           PyBytes_Check(PySequence_Fast_GET_ITEM(pair, 0)) &&
+           PyBytes_Check(PySequence_Fast_GET_ITEM(pair, 1));
+}
+
+/* The pair of bytes that a header is. */
+static fa_field
+field_of(PyObject *pair)
+{
+    PyObject *name = PySequence_Fast_GET_ITEM(pair, 0);
+    PyObject *value = PySequence_Fast_GET_ITEM(pair, 1);
+
+    return (fa_field){
+        {PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name)},
+        {PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value)},
+    };
 }
 
 int
@@ -53,6 +93,13 @@ message_fields_init(message_fields *fields, PyObject *headers, size_t spare)
     int rv = 0;
 
     fields->list = PySequence_Fast(headers, "headers must be iterable");
+    for (Py_ssize_t i = 0;
+         fields->list != NULL && i < PySequence_Fast_GET_SIZE(fields->list); ++i) {
+        if (!is_plain(PySequence_Fast_GET_ITEM(fields->list, i))) {
+            Py_SETREF(fields->list, plain_headers(fields->list));
+            break;
+        }
+    }
     if (fields->list == NULL)
         return -1;
     n = (size_t)PySequence_Fast_GET_SIZE(fields->list);
@@ -63,8 +110,7 @@ message_fields_init(message_fields *fields, PyObject *headers, size_t spare)
         rv = -1;
     }
     for (size_t i = 0; rv == 0 && i < n; ++i)
-        rv = field_of(&fields->at[i],
-                      PySequence_Fast_GET_ITEM(fields->list, (Py_ssize_t)i));
+        fields->at[i] = field_of(PySequence_Fast_GET_ITEM(fields->list, (Py_ssize_t)i));
     if (rv < 0)
         message_fields_free(fields);
     return rv;

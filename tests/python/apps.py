@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import http
 import json
 import urllib.parse
 
@@ -224,6 +225,47 @@ async def raises_after_end(scope, receive, send):
 
 async def raises_base(scope, receive, send):
     raise BaseException("no Exception")
+
+
+async def raises_system_exit(scope, receive, send):
+    raise SystemExit(7)
+
+
+async def raises_system_exit_later(scope, receive, send):
+    await asyncio.sleep(0.001)
+    raise SystemExit(7)
+
+
+async def raises_keyboard_interrupt(scope, receive, send):
+    raise KeyboardInterrupt
+
+
+async def status_of_enum(scope, receive, send):
+    await answer(send, b"enum", status=http.HTTPStatus.CREATED)
+
+
+async def receives_at_once(scope, receive, send):
+    """Two who wait for the same: the body has come, so neither waits."""
+    both = await asyncio.gather(receive(), asyncio.wait_for(receive(), 0.01), return_exceptions=True)
+    await answer(send, repr([type(each).__name__ for each in both]).encode())
+
+
+async def outlives(scope, receive, send):
+    """A task goes on when the request is over, and may say what nobody hears."""
+
+    async def goes_on():
+        await asyncio.sleep(0.005)
+        try:
+            await send({"type": "http.response.body", "body": b"late"})
+        except RuntimeError as error:
+            print("late:", error, flush=True)
+
+    asyncio.get_running_loop().outliving = asyncio.create_task(goes_on())
+    await answer(send, b"over")
+
+
+async def bytearray_headers(scope, receive, send):
+    await answer(send, b"odd", headers=[(bytearray(b"X-Odd"), bytearray(b"value"))])
 
 
 async def raises_chained(scope, receive, send):
