@@ -1,6 +1,7 @@
 """Start and end: exit status, log and output are those of uvicorn."""
 
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ def told(server: peers.Server) -> tuple[int | None, str, str]:
     err = peers.normalised(server.text("err")).replace("Uvicorn", "FasterAPI")
     # Ours shows no port of its own choice in other colours, nor other ports.
     err = err.replace(str(server.port), "PORT")
+    # Ours says which extensions are offered (differences-uvicorn.md).
+    err = re.sub(r"DEBUG: +http\.response\.pathsend is .*\n", "", err)
     return server.process.returncode, err, peers.normalised(server.text("out"))
 
 
