@@ -1,0 +1,1 @@
+"""Generated FastAPI applications, and requests to them, through both tiers of the engine."""

@@ -1,0 +1,173 @@
+"""python -m fuzz_compiled [--seed N] [--requests N] [--processes N] [--app N]
+
+Generated applications under both tiers, in one process each. A difference is shown with the
+application's source, which is kept in --found, and with the request."""
+
+import argparse
+import asyncio
+import collections
+import gc
+import logging
+import multiprocessing
+import pathlib
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+
+from fuzz_compiled.apps import app_of
+from fuzz_compiled.sides import Engine, Threads
+from fuzz_compiled.traffic import Exchange, Traffic
+from fuzz_compiled.values import Dice
+
+SHOWN = 5  # differences of one process
+
+
+class Run:
+    """The share of one process."""
+
+    def __init__(self, arguments: argparse.Namespace, number: int) -> None:
+        self.arguments, self.number = arguments, number
+        self.counts: collections.Counter = collections.Counter()
+        self.differences: list[str] = []
+        self.stray: list[str] = []
+        self.threads: Threads
+
+    def apps(self) -> Iterator[int]:
+        if self.arguments.app is not None:
+            yield self.arguments.app
+            return
+        wanted = self.arguments.requests // self.arguments.processes
+        number = self.number
+        while self.counts["requests"] < wanted and len(self.differences) < SHOWN:
+            yield number
+            number += self.arguments.processes
+
+    def steps(self, loop: asyncio.BaseEventLoop) -> Iterator[None]:
+        for number in self.apps():
+            yield from self.one_app(f"{self.arguments.seed}:{number}", loop)
+
+    def one_app(self, seed: str, loop: asyncio.BaseEventLoop) -> Iterator[None]:
+        app = app_of(seed)
+        try:
+            sides = [Engine(app.source, loop, self.threads, compiled) for compiled in (False, True)]
+        except Exception as error:  # FastAPI refuses it, as it may
+            self.counts["refused apps"] += 1
+            if self.arguments.verbose:
+                print(f"{seed}: {type(error).__name__}: {str(error)[:200]}")
+            return
+        self.counts["apps"] += 1
+        traffic = Traffic(Dice(f"{seed} traffic"), app)
+        for at in range(self.arguments.per_app):
+            exchange = traffic.exchange()
+            self.counts["requests"] += 1
+            for side in sides:
+                yield from side.run(exchange)
+            self.judge(f"{seed} request {at}", app.source, exchange, sides)
+            if len(self.differences) >= SHOWN:
+                break
+        for side in sides:
+            yield from side.close()
+        self.count_tiers(sides[1])
+
+    def count_tiers(self, side: Engine) -> None:
+        self.counts["plans"] += len(side.plans)
+        for plan in side.plans:
+            self.counts["served"] += plan.served
+            self.counts["passed on"] += plan.passed_on
+        if side.reason:
+            self.counts[f"reason: {side.reason}"] += 1
+        else:
+            for route in side.routes:
+                self.counts["routes"] += 1
+                if route.reason:
+                    self.counts[f"reason: {route.reason}"] += 1
+
+    def judge(self, name: str, source: str, exchange: Exchange, sides: list[Engine]) -> None:
+        asgi, compiled = (side.seen for side in sides)
+        if len(exchange.pieces) == 1 and exchange.pieces[0].count(b" HTTP/1.") > 1:
+            # What is left to do of a request runs beside the next one.
+            for seen in (asgi, compiled):
+                seen.said.sort()
+                seen.logged.sort(key=repr)
+        if asgi == compiled and not self.stray and not asgi.stuck:
+            return
+        found = pathlib.Path(self.arguments.found)
+        found.mkdir(parents=True, exist_ok=True)
+        kept = found / (name.split()[0].replace(":", "-") + ".py")
+        kept.write_text(source)
+        lines = [f"== {name}: {kept}", f"sent     {b''.join(exchange.pieces)[:1500]!r} {exchange.ends=}"]
+        for field in ("received", "closed", "said", "logged", "stuck"):
+            left, right = getattr(asgi, field), getattr(compiled, field)
+            if left != right:
+                lines += [f"{field}: asgi     {str(left)[:1500]}", f"{field}: compiled {str(right)[:1500]}"]
+        lines += [f"stray: {text}" for text in self.stray]
+        self.stray.clear()
+        self.differences.append("\n".join(lines))
+
+
+def take_turns(loop: asyncio.BaseEventLoop, steps: Iterator[None]) -> None:
+    """Outside of any task: a guest's poll() steps coroutines as tasks of their own."""
+    last = time.monotonic()
+
+    def turn() -> None:
+        try:
+            next(steps)
+        except StopIteration:
+            loop.stop()
+        except BaseException:
+            loop.stop()
+            raise
+        else:
+            loop.call_soon(turn)
+
+    loop.call_soon(turn)
+    loop.run_forever()
+
+
+def share(arguments: argparse.Namespace, number: int) -> tuple[collections.Counter, list[str]]:
+    run = Run(arguments, number)
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    loop = asyncio.SelectorEventLoop()
+    loop.set_exception_handler(lambda _, context: run.stray.append(str(context)))
+    sys.unraisablehook = lambda what: run.stray.append(f"{what.err_msg} {what.exc_value!r} {what.object!r}")
+    run.threads = Threads(loop)
+    take_turns(loop, run.steps(loop))
+    gc.collect()
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    return run.counts, run.differences + run.stray
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--per-app", type=int, default=400)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--app", type=int, help="this one only")
+    parser.add_argument("--found", default="fuzz/found/compiled")
+    parser.add_argument("--verbose", action="store_true")
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = options()
+    began = time.monotonic()
+    if arguments.processes == 1:
+        shares = [share(arguments, 0)]
+    else:
+        with multiprocessing.Pool(arguments.processes) as pool:
+            shares = pool.starmap(share, [(arguments, n) for n in range(arguments.processes)])
+    counts = sum((found for found, _ in shares), collections.Counter())
+    problems = [text for _, found in shares for text in found]
+    print("\n".join(problems))
+    for name, count in counts.most_common():
+        print(f"{count:9}  {name}")
+    print(f"{time.monotonic() - began:.1f} s, {len(problems)} differences")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""An application under one server, and what can be seen of it from both ends.
+
+Everything runs in one thread and one loop: the client writes into one end of a socket pair,
+lets the server take its turns until nothing moves any more, and reads."""
+
+import asyncio
+import dataclasses
+import socket
+import sys
+import traceback
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import anyio._backends._asyncio
+import anyio.to_thread
+
+from fasterapi import _core
+from fuzz_compiled.traffic import Exchange
+
+FILE = "generated_app.py"
+STUCK = 20_000  # turns; nothing that is generated takes so long
+QUIET = 2  # turns in which nothing happens
+
+FREE = {
+    "limit_min_rate": 0,
+    "timeout_request_header": None,
+    "timeout_request_body": None,
+    "timeout_write": None,
+    "timeout_keep_alive": None,
+    "server_header": "",
+    "date_header": False,
+}
+
+
+@dataclasses.dataclass
+class Seen:
+    received: bytes = b""
+    closed: bool = False
+    said: list[Any] = dataclasses.field(default_factory=list)
+    logged: list[Any] = dataclasses.field(default_factory=list)
+    stuck: bool = False
+
+
+def told_of(error: BaseException | None) -> Any:
+    """What a log shows of an exception: itself, what it came from, and the lines of the
+    application on its way."""
+    if error is None:
+        return None
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [(frame.lineno, frame.name) for frame in frames if frame.filename == FILE]
+    below = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    inner = [told_of(one) for one in getattr(error, "exceptions", ())]
+    return type(error).__qualname__, str(error), lines, inner, told_of(below)
+
+
+def load(source: str) -> types.ModuleType:
+    module = types.ModuleType("generated_app")
+    module.__file__ = FILE
+    sys.modules[module.__name__] = module  # dataclasses look for it there
+    exec(compile(source, FILE, "exec"), module.__dict__)
+    return module
+
+
+class Threads:
+    """Those of anyio, in which `def` functions run."""
+
+    def __init__(self, loop: asyncio.BaseEventLoop) -> None:
+        loop.run_until_complete(self.find())
+
+    async def find(self) -> None:
+        await anyio.to_thread.run_sync(int)  # makes the first one, and both sets
+        self.all = anyio._backends._asyncio._threadpool_workers.get()
+        self.idle = anyio._backends._asyncio._threadpool_idle_workers.get()
+
+    def are_busy(self) -> bool:
+        return len(self.all) > len(self.idle)
+
+
+class Side:
+    """Steps are generators: at each yield the loop takes a turn."""
+
+    def __init__(
+        self, source: str, loop: asyncio.BaseEventLoop, threads: Threads
+    ) -> None:
+        self.loop = loop
+        self.threads = threads
+        self.module = load(source)
+        self.seen = Seen()
+        self.socket: socket.socket | None = None
+
+    def log(self, *words: Any) -> None:
+        self.seen.logged.append(words)
+
+    def run(self, exchange: Exchange) -> Iterator[None]:
+        """`seen` is then what came of it."""
+        self.seen = Seen()
+        self.module.said.clear()
+        if self.socket is None:
+            yield from self.connect()
+        assert self.socket is not None
+        for piece in exchange.pieces:
+            try:
+                self.socket.sendall(piece)
+            except OSError:
+                self.seen.closed = True
+            yield from self.settle()
+        if exchange.ends or self.seen.closed:
+            self.socket.close()
+            self.socket = None
+            yield from self.settle()
+        self.seen.said = list(self.module.said)
+
+    def settle(self) -> Iterator[None]:
+        quiet = turns = 0
+        while quiet < QUIET:
+            moved = self.turn()
+            quiet = 0 if self.read() or moved else quiet + 1
+            turns += 1
+            if turns > STUCK:
+                self.seen.stuck = True
+                return
+            yield
+
+    def read(self) -> bool:
+        if self.socket is None or self.seen.closed:
+            return False
+        try:
+            found = self.socket.recv(1 << 20)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            found = b""
+            self.seen.received += f"<{type(error).__name__}>".encode()
+        self.seen.received += found
+        self.seen.closed = found == b""
+        return True
+
+    def is_busy(self) -> bool:
+        """Callbacks of the loop wait for their turn, or threads work. Who waits for the
+        client waits for us."""
+        return bool(self.loop._ready) or self.threads.are_busy()
+
+    def connect(self) -> Iterator[None]:
+        raise NotImplementedError
+
+    def turn(self) -> bool:
+        """Lets the server work; whether something is still going on."""
+        raise NotImplementedError
+
+    def close(self) -> Iterator[None]:
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+        yield from self.settle()
+
+
+class Engine(Side):
+    """Ours. `compiled` says by which tier."""
+
+    def __init__(
+        self,
+        source: str,
+        loop: asyncio.BaseEventLoop,
+        threads: Threads,
+        compiled: bool,
+    ) -> None:
+        super().__init__(source, loop, threads)
+        self.plans: list[_core.Plan] = []
+        self.reason = ""
+        table = self.compile() if compiled else None
+        self.worker = _core.Worker(
+            self.module.app,
+            loop,
+            routes=table,
+            on_warning=lambda text: self.log("warning", text),
+            on_error=lambda text, error: self.log("error", text, told_of(error)),
+            on_access=self.log_access,
+            **FREE,
+        )
+
+    def compile(self) -> Any:
+        from fasterapi._compile import NotCompiled, compile_app
+
+        try:
+            compiled = compile_app(self.module.app)
+        except NotCompiled as reason:
+            self.reason = str(reason)
+            return None
+        self.routes = compiled.routes
+        self.plans = [plan for _, _, plan in compiled.table if plan is not None]
+        return compiled.table
+
+    def log_access(self, scope: dict[str, Any], status: int) -> None:
+        self.log("access", scope["method"], scope["path"], scope["query_string"], status)
+
+    def connect(self) -> Iterator[None]:
+        self.socket, served = socket.socketpair()
+        self.socket.setblocking(False)
+        served.setblocking(False)
+        self.worker.adopt(served)
+        served.detach()
+        yield
+
+    def turn(self) -> bool:
+        self.worker.poll()
+        return self.is_busy()
+
+    def close(self) -> Iterator[None]:
+        yield from super().close()
+        self.worker.close()
+        yield
