@@ -168,7 +168,8 @@ async def response(how: str):
 
 
 def say(*words: object) -> None:
-    print(*words, flush=True)
+    # One write: dependencies print from several threads.
+    print(" ".join(map(str, words)) + "\n", end="", flush=True)
 
 
 def sync_dep(q: int = 1):
