@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 import fasterapi
-from fasterapi import _discover, _logging
+from fasterapi import _commands, _discover, _logging
 from fasterapi._config import workers_of_environment
 from fasterapi._limits import LIMITS
 from fasterapi._options import OptionError
@@ -26,6 +26,8 @@ EPILOG = """\b
 Other commands:
   fasterapi run [PATH]  production: finds the application, listens on 0.0.0.0
   fasterapi dev [PATH]  development: finds the application, listens on 127.0.0.1
+  fasterapi routes [PATH]  which route is served how, and why
+  fasterapi check [PATH]  the same for continuous integration
 """
 
 
@@ -378,6 +380,9 @@ def dev(**options: Any) -> None:
     _search_and_serve(options)
 
 
+COMMANDS = {"run": run, "dev": dev, "routes": _commands.routes, "check": _commands.check}
+
+
 def _search_and_serve(options: dict[str, Any]) -> None:
     path, name = options.pop("path"), options.pop("name")
     entrypoint, verbose = options.pop("entrypoint"), options.pop("verbose")
@@ -439,7 +444,7 @@ def _defaults(command: click.Command) -> dict[str, Any]:
     for key, value in _discover.settings("fasterapi").items():
         name = known.get(key.replace("-", "_"))
         if name is None:
-            if any(_takes(other, key) for other in (serve, run, dev)):
+            if any(_takes(other, key) for other in (serve, *COMMANDS.values())):
                 continue  # for another command
             raise _discover.NotFound(f"pyproject.toml: [tool.fasterapi] has no option {key!r}")
         found[name] = value
@@ -456,7 +461,7 @@ def _takes(command: click.Command, key: str) -> bool:
 def main(arguments: list[str] | None = None, prog_name: str = "fasterapi") -> None:
     """The command line. Ends the process."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    command = {"run": run, "dev": dev}.get(arguments[0] if arguments else "", serve)
+    command = COMMANDS.get(arguments[0] if arguments else "", serve)
     if command is not serve:
         arguments = arguments[1:]
         prog_name = f"{prog_name} {command.name}"

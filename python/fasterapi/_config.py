@@ -267,14 +267,16 @@ class Config:
         the lifespan, which may still add routes. None: nothing."""
         if self.engine == "asgi":
             return None
-        try:
-            from fasterapi._compile import NotCompiled, compile_app
-        except ImportError:
-            return None  # no FastAPI here, or not with the parts we know
+        from fasterapi._compile import NotCompiled, compile_app
+
         try:
             compiled = compile_app(self.made_app)
         except NotCompiled as reason:
             logger.info("Engine: every route is served through ASGI, since %s", reason)
+            return None
+        except Exception:
+            # A fault of ours must not keep an application from being served.
+            logger.exception("Engine: every route is served through ASGI: the compiler failed")
             return None
         counts = compiled.counts
         logger.info(

@@ -5,7 +5,25 @@ for certain is left to the application itself, with a reason that users can read
 
 from __future__ import annotations
 
-from fasterapi._compile._application import Compiled, Route, compile_app
+import sys
+from typing import TYPE_CHECKING, Any
+
 from fasterapi._compile._reasons import NotCompiled
 
-__all__ = ["Compiled", "NotCompiled", "Route", "compile_app"]
+if TYPE_CHECKING:
+    from fasterapi._compile._application import Compiled
+
+__all__ = ["NotCompiled", "compile_app"]
+
+
+def compile_app(app: Any) -> Compiled:
+    """Raises NotCompiled when the application as a whole cannot be."""
+    if "fastapi" not in sys.modules:  # then nothing here is an instance of its classes
+        raise NotCompiled("it is no application of FastAPI")
+    from fasterapi._compile import _fingerprint
+
+    _fingerprint.check()
+    # It imports names that only the releases have which are known.
+    from fasterapi._compile import _application
+
+    return _application.compile_app(app)

@@ -29,6 +29,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route as StarletteRoute, WebSocketRoute
 
 from fasterapi import _core
+from fasterapi._compile._fingerprint import check_handler
 from fasterapi._compile._outcome import Finish, finish_of, request_of
 from fasterapi._compile._params import rows_of, validator_of
 from fasterapi._compile._reasons import NotCompiled
@@ -37,6 +38,7 @@ from fasterapi._compile._runner import needs_runner, runner_of
 _PARAM = re.compile(r"{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
 _CONVERTORS = ("", ":str", ":path", ":int", ":float", ":uuid")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+_HIDDEN = "what comes before it may answer its paths, or its path is no pattern we know"
 # (object, attribute, expected, any, size)
 Guard = tuple[Any, str, Any, bool, int]
 
@@ -50,6 +52,7 @@ class Route:
     plan: _core.Plan | None
     reason: str = ""
     hint: str = ""
+    kind: str = "operation"  # or "page" (a plain route of Starlette), "websocket", "mount"
 
     @property
     def tier(self) -> str:
@@ -65,10 +68,11 @@ class Compiled:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Routes of each tier."""
+        """Routes of HTTP of each tier."""
         counts = {"compiled": 0, "asgi": 0}
         for route in self.routes:
-            counts[route.tier] += 1
+            if route.kind in ("operation", "page"):
+                counts[route.tier] += 1
         return counts
 
 
@@ -260,13 +264,15 @@ def _route(app: FastAPI, context: Any, guards: list[Guard], finish: Finish) -> R
     effective = context._effective_route
     path, methods = effective.path, tuple(sorted(effective.methods or ()))
     if not isinstance(context.original_route, APIRoute):
-        return Route(path, methods, None, "it is no path operation of FastAPI")
+        return Route(path, methods, None, "it is no path operation of FastAPI", kind="page")
     try:
         if type(context.original_route) is not APIRoute:
             raise NotCompiled(f"the route is a {type(context.original_route).__name__}")
         if not methods or not set(methods) <= set(_METHODS):
             raise NotCompiled("it has a method of its own")
-        return Route(path, methods, _plan(app, effective, guards, finish))
+        plan = _plan(app, effective, guards, finish)
+        check_handler(effective.app)
+        return Route(path, methods, plan)
     except NotCompiled as reason:
         return Route(path, methods, None, reason.reason, reason.hint)
 
@@ -282,6 +288,8 @@ def compile_app(app: Any) -> Compiled:
         original: BaseRoute = context.original_route
         effective = context._effective_route
         if isinstance(original, WebSocketRoute):
+            why = "WebSockets are served by the application"
+            routes.append(Route(effective.path, (), None, why, kind="websocket"))
             continue
         if isinstance(original, StarletteRoute):
             found = _route(app, context, guards, finish)
@@ -290,8 +298,11 @@ def compile_app(app: Any) -> Compiled:
             if pattern is not None and open_end:
                 table.append((pattern, found.methods or _METHODS, found.plan))
                 continue
-            found.plan = None
+            if found.plan is not None:
+                found.plan, found.reason = None, _HIDDEN
         elif isinstance(original, Mount) and _pattern(effective.path + "/{path:path}"):
+            why = "it is another application, which is not looked into"
+            routes.append(Route(effective.path, (), None, why, kind="mount"))
             if open_end:
                 table.append((effective.path + "/{path:path}", _METHODS, None))
             continue

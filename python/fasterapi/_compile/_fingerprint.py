@@ -1,0 +1,211 @@
+"""Whether the functions that plans stand in for are those that they were written after.
+
+fingerprints.json holds, for each of them, what its source looked like in the releases that
+were compared; tools/fingerprint makes it. A function that another package has replaced, or
+a release that nobody has looked at, is no reason to guess: the application then serves
+everything by itself."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import sys
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from fasterapi._compile._reasons import NotCompiled
+
+DATA = Path(__file__).with_name("fingerprints.json")
+
+# What plans do in place of, by the module in which it is written.
+REPLICATED: dict[str, tuple[str, ...]] = {
+    "fastapi._compat.v2": (
+        *("ModelField.validate", "ModelField.serialize", "ModelField.serialize_json"),
+        *("ModelField.__post_init__", "_regenerate_error_with_loc", "get_missing_field_error"),
+    ),
+    "fastapi.applications": ("FastAPI.__call__", "FastAPI.build_middleware_stack"),
+    "fastapi.dependencies.models": (
+        *("_get_cache_key", "_get_oauth_scopes", "_get_computed_scope", "_uses_scopes"),
+        *("_is_gen_callable", "_is_gen_callable_cached", "_is_coroutine_callable"),
+        *("_is_coroutine_callable_cached", "_is_async_gen_callable"),
+        "_is_async_gen_callable_cached",
+    ),
+    "fastapi.dependencies.utils": (
+        *("solve_dependencies", "_solve_generator", "request_params_to_args"),
+        *("request_body_to_args", "_validate_value_with_model_field", "_get_multidict_value"),
+        *("_get_multidict_extras", "_request_param_model_to_args", "_get_param_model"),
+        *("_get_param_aliases", "get_validation_alias", "_is_json_field", "_extract_form_body"),
+    ),
+    "fastapi.encoders": ("jsonable_encoder", "generate_encoders_by_class_tuples"),
+    "fastapi.middleware.asyncexitstack": ("AsyncExitStackMiddleware.__call__",),
+    "fastapi.routing": (
+        *("request_response", "get_request_handler", "run_endpoint_function"),
+        *("serialize_response", "_build_response_args", "_extract_endpoint_context"),
+        *("_update_scope", "_get_scope_effective_route_context", "_get_scope_included_router"),
+        *("_restore_fastapi_scope_key", "_populate_api_route_state", "iter_route_contexts"),
+        *("APIRoute.get_route_handler", "APIRoute.matches", "APIRoute.handle"),
+        *("_EffectiveRouteContext.from_api_route", "_EffectiveRouteContext.matches"),
+        *("_IncludedRouter._match", "_IncludedRouter.matches", "_IncludedRouter.handle"),
+        *("_IncludedRouter._handle_selected", "_IncludedRouter.effective_candidates"),
+        *("_IncludedRouter._build_effective_context", "APIRouter.app"),
+    ),
+    "json": ("dumps", "loads"),
+    "pydantic.type_adapter": (
+        *("TypeAdapter.validate_python", "TypeAdapter.dump_json", "TypeAdapter.dump_python"),
+    ),
+    "starlette._exception_handler": (
+        *("wrap_app_handling_exceptions", "_lookup_exception_handler"),
+    ),
+    "starlette._utils": ("get_route_path",),
+    "starlette.background": ("BackgroundTask.__call__", "BackgroundTasks.__call__"),
+    "starlette.concurrency": ("run_in_threadpool",),
+    "starlette.convertors": (
+        *("StringConvertor.convert", "PathConvertor.convert", "IntegerConvertor.convert"),
+        *("FloatConvertor.convert", "UUIDConvertor.convert"),
+    ),
+    "starlette.middleware.errors": ("ServerErrorMiddleware.__call__",),
+    "starlette.middleware.exceptions": ("ExceptionMiddleware.__call__",),
+    "starlette.requests": ("cookie_parser",),
+    "starlette.responses": (
+        *("Response.__init__", "Response.__call__", "Response.init_headers", "Response.render"),
+        *("JSONResponse.__init__", "JSONResponse.render"),
+    ),
+    "starlette.routing": ("compile_path", "Route.matches", "Route.handle", "Router.__call__"),
+}
+# They come with Python, whose releases are not for us to judge: only that they are its own.
+ANY_SOURCE = frozenset({"json"})
+PACKAGES = ("fastapi", "starlette", "pydantic")
+
+HINT = "docs/tiers.md tells what to do about releases and patches"
+
+
+def block_of(lines: list[str], first: int) -> str:
+    """The source of a function whose decorators or `def` begin in line `first` (from 0): up
+    to the next line that is indented no more."""
+    indent = len(lines[first]) - len(lines[first].lstrip())
+    at = first
+    while at + 1 < len(lines) and not lines[at].lstrip().startswith(("def ", "async def ")):
+        at += 1  # over its decorators
+    for end in range(at + 1, len(lines)):
+        line = lines[end]
+        if line.strip() and len(line) - len(line.lstrip()) <= indent and line.strip()[0] != ")":
+            return "".join(lines[first:end]).rstrip()
+    return "".join(lines[first:]).rstrip()
+
+
+def hash_of(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()[:20]
+
+
+def check() -> None:
+    """Raises NotCompiled, with the first reason that is found."""
+    data = _data()
+    for package in PACKAGES:
+        version = _version(package)
+        if version not in data["releases"][package]:
+            raise NotCompiled(f"{package} {version} is not a release that is known", HINT)
+    modules = {name: importlib.import_module(name) for name in REPLICATED}
+    for name, module in modules.items():
+        for function in REPLICATED[name]:
+            found = _found(module, function)
+            _check_own(module, function, found)
+            if name not in ANY_SOURCE and _hash(found.__code__) not in data["functions"][name][function]:
+                raise NotCompiled(f"{name}.{function} is not as in any known release", HINT)
+    _check_bound(modules)
+
+
+@functools.cache
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        raise NotCompiled(f"it cannot be told which release of {package} this is", HINT) from None
+
+
+@functools.cache
+def _data() -> Any:
+    return json.loads(DATA.read_text())
+
+
+@functools.cache
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError):
+        raise NotCompiled(f"the source {path} cannot be read", HINT) from None
+
+
+@functools.cache
+def _hash(code: CodeType) -> str:
+    """Once for each function: test clients compile many applications."""
+    lines, first = _lines(code.co_filename), code.co_firstlineno - 1
+    return hash_of(block_of(lines, first)) if first < len(lines) else ""
+
+
+def _found(module: ModuleType, name: str) -> Any:
+    found: Any = module
+    for part in name.split("."):
+        found = vars(found).get(part) if isinstance(found, type) else getattr(found, part, None)
+        if found is None:
+            raise NotCompiled(f"there is no {module.__name__}.{name}", HINT)
+    if isinstance(found, (classmethod, staticmethod)):
+        return found.__func__
+    if type(found) is type(functools.lru_cache(len)):
+        return found.__wrapped__
+    return found
+
+
+def _check_own(module: ModuleType, name: str, found: Any) -> None:
+    if type(found) is FunctionType:
+        code = found.__code__
+        here = code.co_filename == module.__file__ and code.co_qualname == name
+        if here and code.co_freevars in ((), ("__class__",)):  # of super()
+            return
+    raise NotCompiled(f"{module.__name__}.{name} was replaced by {_origin(found)}", HINT)
+
+
+def _origin(found: Any) -> str:
+    code = getattr(found, "__code__", None)
+    if isinstance(code, CodeType):
+        return f"{code.co_qualname}() of {code.co_filename}"
+    kind = type(found)
+    return f"a {kind.__module__}.{kind.__qualname__}"
+
+
+def _check_bound(modules: dict[str, ModuleType]) -> None:
+    """Those that a module has imported from another one, and uses, are the same ones."""
+    homes = {
+        function: vars(module)[function]
+        for name, module in modules.items()
+        for function in REPLICATED[name]
+        if "." not in function and name not in ANY_SOURCE
+    }
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("fastapi", "starlette")]:
+        module = sys.modules[name]
+        for function, original in homes.items():
+            bound = vars(module).get(function)
+            if bound is None or bound is original or _is_of(module, function, bound):
+                continue
+            raise NotCompiled(f"{name}.{function} was replaced by {_origin(bound)}", HINT)
+
+
+def _is_of(module: ModuleType, name: str, found: Any) -> bool:
+    """The module has a function of its own under that name."""
+    code = getattr(found, "__code__", None)
+    return isinstance(code, CodeType) and code.co_filename == module.__file__
+
+
+def check_handler(app: Any) -> None:
+    """That the `app` of a route is what FastAPI has made, of what FastAPI has made."""
+    routing = sys.modules["fastapi.routing"]
+    code = getattr(app, "__code__", None)
+    if code not in routing.request_response.__code__.co_consts:
+        raise NotCompiled(f"what serves the route was replaced by {_origin(app)}", HINT)
+    cells = dict(zip(code.co_freevars, app.__closure__, strict=True))
+    handler = cells["f"].cell_contents
+    if getattr(handler, "__code__", None) not in routing.get_request_handler.__code__.co_consts:
+        raise NotCompiled(f"the handler of the route was replaced by {_origin(handler)}", HINT)

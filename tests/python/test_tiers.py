@@ -1,0 +1,127 @@
+"""What is told of tiers is true: `fasterapi routes` and `check`, patched functions."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def command(site: pathlib.Path, *arguments: str, **env: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "fasterapi", *arguments],
+        cwd=HERE,
+        env={**os.environ, "PYTHONPATH": str(site), "COLUMNS": "200", **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def routes_of(site: pathlib.Path, **env: str) -> dict:
+    done = command(site, "routes", "tiers_app.py", "--json", **env)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # what the application prints is not in it
+
+
+def test_routes_json(site: pathlib.Path) -> None:
+    found = routes_of(site)
+    rows = {row["path"]: row for row in found["routes"]}
+    assert found["reason"] is None
+    assert rows["/"] == {
+        **{"methods": ["GET"], "path": "/", "kind": "operation", "tier": "compiled"},
+        **{"reason": "", "hint": ""},
+    }
+    assert rows["/api/items/{item_id}"]["tier"] == "compiled"
+    assert rows["/own"]["tier"] == "asgi"
+    assert "Unknown" in rows["/own"]["reason"]
+    assert rows["/ws"]["kind"] == "websocket"
+    assert rows["/sub"]["kind"] == "mount"
+    assert rows["/openapi.json"]["kind"] == "page"
+    operations = [row for row in found["routes"] if row["kind"] == "operation"]
+    compiled = [row for row in operations if row["tier"] in ("native", "compiled")]
+    assert found["percent_compiled"] == round(100 * len(compiled) / len(operations), 2)
+    assert all(row["reason"] for row in found["routes"] if row["tier"] == "asgi")
+
+
+def test_routes_table(site: pathlib.Path) -> None:
+    done = command(site, "routes", "tiers_app.py", "--explain")
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["METHOD", "PATH", "TIER", "REASON"]
+    assert any(line.split() == ["GET", "/api/items/{item_id}", "compiled"] for line in lines)
+    assert any(line.startswith("POST") and "Unknown" in line for line in lines)
+    assert "path operations compiled" in lines[-1]
+
+
+@pytest.mark.parametrize("where", [("tiers_app:make", "--factory"), ("-e", "tiers_app:app")])
+def test_found_as_by_run(site: pathlib.Path, where: tuple[str, ...]) -> None:
+    assert command(site, "routes", *where).stdout.count("compiled") > 3
+
+
+def test_check(site: pathlib.Path) -> None:
+    share = routes_of(site)["percent_compiled"]
+    assert 0 < share < 100
+    enough = command(site, "check", "tiers_app.py", "--min-compiled", f"{share - 1}%")
+    assert (enough.returncode, enough.stderr) == (0, "imported\n")
+    few = command(site, "check", "tiers_app.py", "--min-compiled", "100")
+    assert few.returncode == 1
+    assert "POST /own: " in few.stderr
+    assert "At least 100% were asked for." in few.stderr
+
+
+def test_check_without_operations(site: pathlib.Path) -> None:
+    done = command(site, "check", "starlette_app.py", "--min-compiled", "0")
+    assert done.returncode == 1
+    assert "no application of FastAPI" in done.stdout
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "101%", "nan"])
+def test_check_wants_a_percentage(site: pathlib.Path, value: str) -> None:
+    done = command(site, "check", "tiers_app.py", "--min-compiled", value)
+    assert done.returncode == 2
+    assert "is not a percentage" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "fastapi.routing:get_request_handler",
+        "fastapi.routing:run_endpoint_function",
+        "fastapi.routing:solve_dependencies",  # as routing has imported it
+        "fastapi.routing:APIRoute.get_route_handler",
+        "fastapi.applications:FastAPI.__call__",
+        "fastapi.dependencies.utils:request_params_to_args",
+        "starlette.middleware.exceptions:ExceptionMiddleware.__call__",
+        "starlette.responses:JSONResponse.render",
+        "json:dumps",
+    ],
+)
+def test_patched(site: pathlib.Path, patch: str) -> None:
+    found = routes_of(site, TIERS_PATCH=patch)
+    assert f"{patch.replace(':', '.')} was replaced by patched() of " in found["reason"]
+    assert found["percent_compiled"] == 0
+    assert {row["tier"] for row in found["routes"]} == {"asgi"}
+
+
+def test_patched_is_told_at_start(site: pathlib.Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import fasterapi._config as c; k = c.Config('tiers_app:app', engine='auto');"
+            "k.load(); assert k.compile_routes() is None",
+        ],
+        cwd=HERE,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(site),
+            "TIERS_PATCH": "fastapi.routing:get_request_handler",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Engine: every route is served through ASGI, since fastapi.routing.") == 1
