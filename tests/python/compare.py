@@ -117,7 +117,10 @@ def brief(name: str, outcome: wire.Outcome) -> str:
     )
 
 
-def check(servers: Pair, name: str, cases: list[wire.Case], report: Report) -> None:
+def check(
+    servers: Pair, name: str, cases: list[wire.Case], report: Report
+) -> list[wire.Outcome]:
+    """What uvicorn made of the cases; an error unless we have done the same."""
     pairs = wire.run(tuple(servers), cases)
     wait_for_logs(servers, pairs)
     fired: collections.Counter = collections.Counter()
@@ -153,6 +156,7 @@ def check(servers: Pair, name: str, cases: list[wire.Case], report: Report) -> N
         for stream in ("out", "err"):
             server.seen[stream] = len(server.text(stream))
     assert not problems, f"{len(differing)} of {len(cases)} differ\n" + "\n".join(problems)
+    return [theirs for theirs, _ in pairs]
 
 
 def stopped_alike(servers: Pair) -> None:
