@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from fuzz_compiled.values import SCALARS, Dice, Type, field_type, listed, optional
+from fuzz_compiled.values import Dice, Type, field_type, listed, optional
 
 RESULTS = (
     *("None", "[]", "{}", "''", "0", "True", "1.5", "2.5e-7", "1e22", "2**70", "-0.0", "'é漢\\x7f\\x00\\n\"\\\\'"),
@@ -133,4 +133,4 @@ def of_endpoint(dice: Dice, word: str, arguments: list[str], told: str, returned
     return lines
 
 
-__all__ = ["ANSWERS", "RAISED", "RESULTS", "SCALARS", "Returned", "of_dependency", "of_endpoint", "response_of", "yielding"]
+__all__ = ["ANSWERS", "RAISED", "RESULTS", "Returned", "of_dependency", "of_endpoint", "response_of", "yielding"]

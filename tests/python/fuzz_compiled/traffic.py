@@ -137,7 +137,7 @@ class Traffic:
     def message(self) -> tuple[bytes, bytes, bool]:
         """Head and body, and whether there is nothing in them of which HTTP leaves open what it is."""
         dice = self.dice
-        dice.mess = dice.choice((0.0, 0.0, 0.0, 0.0, 0.05, 0.3))
+        dice.mess = dice.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.05, 0.3))
         operation = dice.choice(self.app.operations)
         method = dice.choice(METHODS) if dice.chance(0.04) else dice.choice(operation.methods)
         lines = [f"{method} {self.target(operation)} HTTP/1.1", "Host: test"]
