@@ -1,0 +1,34 @@
+"""The short version of leaks.py; docs/TESTING.md has the figures of long ones."""
+
+import pathlib
+import subprocess
+import sys
+
+import leaks
+import peers
+import pytest
+
+REQUESTS = 256  # of each kind: 20,000 in all
+
+
+def run(site: pathlib.Path, *options: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, leaks.__file__, *map(str, options)]
+    return subprocess.run(
+        command, env=peers.environment(site), capture_output=True, text=True, timeout=300
+    )
+
+
+def test_nothing_stays_behind(site: pathlib.Path, loop: str) -> None:
+    done = run(site, "--requests", REQUESTS, "--loop", loop)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("\n") == len(leaks.KINDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [("/keeps-scope", "blocks"), ("/keeps-task", "tasks"), ("/keeps-file", "descriptors")],
+)
+def test_what_stays_is_found(site: pathlib.Path, kind: str, what: str) -> None:
+    done = run(site, "--requests", 100, kind)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f" {what} +" in done.stdout.partition("GROWN:")[2]
