@@ -57,6 +57,7 @@ run_cycle(Run *run)
         run->held = held;
         return NULL;
     }
+    run->cycle->started = run->cycle->complete = run->answered;
     run->deferred = NULL;
     run->req = NULL;
     if (held)

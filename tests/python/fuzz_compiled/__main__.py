@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterator
 
 from fuzz_compiled.apps import app_of
-from fuzz_compiled.sides import Engine, Threads
+from fuzz_compiled.sides import Engine
 from fuzz_compiled.traffic import Exchange, Traffic
 from fuzz_compiled.values import Dice
 
@@ -31,7 +31,6 @@ class Run:
         self.counts: collections.Counter = collections.Counter()
         self.differences: list[str] = []
         self.stray: list[str] = []
-        self.threads: Threads
 
     def apps(self) -> Iterator[int]:
         if self.arguments.app is not None:
@@ -50,7 +49,7 @@ class Run:
     def one_app(self, seed: str, loop: asyncio.BaseEventLoop) -> Iterator[None]:
         app = app_of(seed)
         try:
-            sides = [Engine(app.source, loop, self.threads, compiled) for compiled in (False, True)]
+            sides = [Engine(app.source, loop, compiled) for compiled in (False, True)]
         except Exception as error:  # FastAPI refuses it, as it may
             self.counts["refused apps"] += 1
             if self.arguments.verbose:
@@ -85,11 +84,14 @@ class Run:
 
     def judge(self, name: str, source: str, exchange: Exchange, sides: list[Engine]) -> None:
         asgi, compiled = (side.seen for side in sides)
-        if len(exchange.pieces) == 1 and exchange.pieces[0].count(b" HTTP/1.") > 1:
+        if exchange.pipelined:
             # What is left to do of a request runs beside the next one.
             for seen in (asgi, compiled):
                 seen.said.sort()
                 seen.logged.sort(key=repr)
+        if exchange.cut and not compiled.said:
+            # A plan begins with the whole body; without it the application is not called.
+            asgi.said = []
         if asgi == compiled and not self.stray and not asgi.stuck:
             return
         found = pathlib.Path(self.arguments.found)
@@ -132,7 +134,6 @@ def share(arguments: argparse.Namespace, number: int) -> tuple[collections.Count
     loop = asyncio.SelectorEventLoop()
     loop.set_exception_handler(lambda _, context: run.stray.append(str(context)))
     sys.unraisablehook = lambda what: run.stray.append(f"{what.err_msg} {what.exc_value!r} {what.object!r}")
-    run.threads = Threads(loop)
     take_turns(loop, run.steps(loop))
     gc.collect()
     loop.run_until_complete(loop.shutdown_default_executor())

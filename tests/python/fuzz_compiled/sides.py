@@ -7,13 +7,13 @@ import asyncio
 import dataclasses
 import socket
 import sys
+import threading
 import traceback
 import types
 from collections.abc import Iterator
 from typing import Any
 
-import anyio._backends._asyncio
-import anyio.to_thread
+from anyio._backends._asyncio import WorkerThread
 
 from fasterapi import _core
 from fuzz_compiled.traffic import Exchange
@@ -47,8 +47,11 @@ def told_of(error: BaseException | None) -> Any:
     application on its way."""
     if error is None:
         return None
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [(frame.lineno, frame.name) for frame in frames if frame.filename == FILE]
+    lines = [
+        (line, frame.f_code.co_name)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename == FILE
+    ]
     below = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     inner = [told_of(one) for one in getattr(error, "exceptions", ())]
     return type(error).__qualname__, str(error), lines, inner, told_of(below)
@@ -62,29 +65,20 @@ def load(source: str) -> types.ModuleType:
     return module
 
 
-class Threads:
-    """Those of anyio, in which `def` functions run."""
-
-    def __init__(self, loop: asyncio.BaseEventLoop) -> None:
-        loop.run_until_complete(self.find())
-
-    async def find(self) -> None:
-        await anyio.to_thread.run_sync(int)  # makes the first one, and both sets
-        self.all = anyio._backends._asyncio._threadpool_workers.get()
-        self.idle = anyio._backends._asyncio._threadpool_idle_workers.get()
-
-    def are_busy(self) -> bool:
-        return len(self.all) > len(self.idle)
+def threads_are_busy() -> bool:
+    """Those of anyio, in which `def` functions run. One that has its task done has told the
+    loop before."""
+    return any(
+        isinstance(thread, WorkerThread) and thread.queue.unfinished_tasks
+        for thread in threading.enumerate()
+    )
 
 
 class Side:
     """Steps are generators: at each yield the loop takes a turn."""
 
-    def __init__(
-        self, source: str, loop: asyncio.BaseEventLoop, threads: Threads
-    ) -> None:
+    def __init__(self, source: str, loop: asyncio.BaseEventLoop) -> None:
         self.loop = loop
-        self.threads = threads
         self.module = load(source)
         self.seen = Seen()
         self.socket: socket.socket | None = None
@@ -139,7 +133,7 @@ class Side:
     def is_busy(self) -> bool:
         """Callbacks of the loop wait for their turn, or threads work. Who waits for the
         client waits for us."""
-        return bool(self.loop._ready) or self.threads.are_busy()
+        return bool(self.loop._ready) or threads_are_busy()
 
     def connect(self) -> Iterator[None]:
         raise NotImplementedError
@@ -158,14 +152,8 @@ class Side:
 class Engine(Side):
     """Ours. `compiled` says by which tier."""
 
-    def __init__(
-        self,
-        source: str,
-        loop: asyncio.BaseEventLoop,
-        threads: Threads,
-        compiled: bool,
-    ) -> None:
-        super().__init__(source, loop, threads)
+    def __init__(self, source: str, loop: asyncio.BaseEventLoop, compiled: bool) -> None:
+        super().__init__(source, loop)
         self.plans: list[_core.Plan] = []
         self.reason = ""
         table = self.compile() if compiled else None

@@ -22,6 +22,8 @@ class Exchange:
     pieces: list[bytes]
     ends: bool = False
     plain: bool = True  # uvicorn reads the same message in it
+    pipelined: bool = False
+    cut: bool = False  # it ends within a message
 
 
 def quoted(dice: Dice, text: str) -> str:
@@ -172,11 +174,12 @@ class Traffic:
         dice = self.dice
         messages = [self.message() for _ in range(dice.randrange(2, 5) if dice.chance(0.02) else 1)]
         sent = b"".join(head + body for head, body, _ in messages)
-        plain = len(messages) == 1 and messages[0][2]
+        pipelined = len(messages) > 1
+        plain = not pipelined and messages[0][2]
         if dice.chance(0.01):
-            return Exchange([sent[: dice.randrange(1, len(sent))]], True, False)
+            return Exchange([sent[: dice.randrange(1, len(sent))]], True, False, pipelined, True)
         if dice.chance(0.05) and len(sent) > 3:
             cuts = sorted(dice.sample(range(1, len(sent)), dice.randrange(1, 3)))
             bounds = [0, *cuts, len(sent)]
-            return Exchange([sent[a:b] for a, b in zip(bounds, bounds[1:])], False, plain)
-        return Exchange([sent], dice.chance(0.005), plain)
+            return Exchange([sent[a:b] for a, b in zip(bounds, bounds[1:])], False, plain, pipelined)
+        return Exchange([sent], dice.chance(0.005), plain, pipelined)

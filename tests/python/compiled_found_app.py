@@ -1,0 +1,36 @@
+"""What the fuzzer of the compiled tier has found, each as small as it gets."""
+
+from fastapi import BackgroundTasks, FastAPI
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+app = FastAPI()
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+class Known(Exception):
+    pass
+
+
+@app.exception_handler(Known)
+async def known(request, exc):
+    say("handler", exc)
+    return JSONResponse({}, 411)
+
+
+@app.get("/probe")
+async def probe():
+    return PlainTextResponse("the probe")
+
+
+# A handler is not asked when the answer is out.
+async def fails(word: str):
+    raise Known(word)
+
+
+@app.get("/task-fails")
+async def task_fails(tasks: BackgroundTasks):
+    tasks.add_task(fails, "late")
+    return 1

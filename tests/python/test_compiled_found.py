@@ -1,0 +1,23 @@
+"""What the fuzzer of the compiled tier has found."""
+
+import pathlib
+
+import compare
+import pytest
+from corpus import simple
+
+CASES = [
+    simple("/task-fails"),
+]
+
+
+@pytest.fixture(scope="module")
+def servers(site: pathlib.Path, loop: str, tmp_path_factory: pytest.TempPathFactory):
+    env = {"FASTERAPI_ENGINE": "auto"}
+    logs = tmp_path_factory.mktemp("found")
+    with compare.pair(site, logs, "compiled_found_app:app", "--loop", loop, env=env) as found:
+        yield found
+
+
+def test_found(servers: compare.Pair, report: compare.Report) -> None:
+    compare.check(servers, "found by the fuzzer", CASES, report)
