@@ -3,20 +3,6 @@
 
 #include "application.h"
 
-void
-cycle_resolve(Worker *worker, PyObject *future)
-{
-    core_state *core = worker->core;
-    PyObject *done = PyObject_CallMethodNoArgs(future, core->str_done), *res = NULL;
-
-    if (done == Py_False)
-        res = PyObject_CallMethodOneArg(future, core->str_set_result, Py_None);
-    if (PyErr_Occurred())
-        PyErr_WriteUnraisable(future);
-    Py_XDECREF(done);
-    Py_XDECREF(res);
-}
-
 PyObject *
 cycle_future(Cycle *self)
 {
@@ -257,9 +243,9 @@ cycle_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT((PyObject *)self->worker);
     Py_VISIT(self->scope);
     Py_VISIT(self->body);
-    Py_VISIT(self->receivers);
-    Py_VISIT(self->drain);
-    return 0;
+    if (waiters_visit(&self->receivers, visit, arg) != 0)
+        return 1;
+    return waiters_visit(&self->senders, visit, arg);
 }
 
 static int
@@ -269,8 +255,8 @@ cycle_clear(PyObject *op)
 
     Py_CLEAR(self->scope);
     Py_CLEAR(self->body);
-    Py_CLEAR(self->receivers);
-    Py_CLEAR(self->drain);
+    waiters_clear(&self->receivers);
+    waiters_clear(&self->senders);
     return 0;
 }
 

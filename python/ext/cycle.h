@@ -3,7 +3,7 @@
 #ifndef FA_EXT_CYCLE_H
 #define FA_EXT_CYCLE_H
 
-#include "core.h"
+#include "waiters.h"
 
 typedef struct Cycle {
     PyObject_HEAD Worker *worker;
@@ -11,11 +11,11 @@ typedef struct Cycle {
     fa_request *req;       /* borrowed; NULL once the server has done with it */
     fa_deferred *deferred; /* held while the answer comes later than the handler */
     PyObject *body;        /* bytes received and not yet handed out, or NULL */
-    PyObject *receivers;   /* list of futures, or NULL */
-    PyObject *drain;       /* a future: somebody waits for the output to drain */
-    bool reading;          /* the body comes piece by piece */
-    bool more_body;        /* what is handed out next is not the last */
-    bool handed_out;       /* the last piece of the body was */
+    waiters receivers;
+    waiters senders; /* for the output to drain */
+    bool reading;    /* the body comes piece by piece */
+    bool more_body;  /* what is handed out next is not the last */
+    bool handed_out; /* the last piece of the body was */
     bool started, complete, disconnected;
     bool full;         /* the output is */
     bool trailers;     /* announced, and still to come */
@@ -31,9 +31,6 @@ typedef struct Cycle {
 int cycle_answer_text(fa_request *req, int status, const char *text);
 
 /* ---- cycle.c ---- */
-
-/* Wakes whoever waits for `future`, if it is not done. */
-void cycle_resolve(Worker *worker, PyObject *future);
 
 /* A new future of the loop, or NULL. */
 PyObject *cycle_future(Cycle *self);

@@ -5,12 +5,7 @@
 void
 cycle_wake_receivers(Cycle *self)
 {
-    PyObject *receivers = self->receivers;
-
-    self->receivers = NULL; /* waking may bring new ones */
-    for (Py_ssize_t i = 0; receivers != NULL && i < PyList_GET_SIZE(receivers); ++i)
-        cycle_resolve(self->worker, PyList_GET_ITEM(receivers, i));
-    Py_XDECREF(receivers);
+    waiters_wake(&self->receivers, self->worker);
 }
 
 static void
@@ -88,15 +83,8 @@ cycle_receive(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (self->disconnected || self->complete || self->body != NULL ||
         (!self->more_body && !self->handed_out))
         return operation_done(core, next_message(op, NULL));
-    if (self->receivers == NULL) {
-        self->receivers = PyList_New(0);
-        if (self->receivers == NULL)
-            return NULL;
-    }
-    future = cycle_future(self);
-    if (future == NULL || PyList_Append(self->receivers, future) < 0) {
-        Py_XDECREF(future);
+    future = waiters_add(&self->receivers, self->worker, cycle_future(self));
+    if (future == NULL)
         return NULL;
-    }
     return operation_wait(core, future, op, next_message);
 }

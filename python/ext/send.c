@@ -5,14 +5,8 @@
 void
 cycle_wake_sender(Cycle *self)
 {
-    PyObject *drain = self->drain;
-
     self->full = false;
-    self->drain = NULL;
-    if (drain != NULL) {
-        cycle_resolve(self->worker, drain);
-        Py_DECREF(drain);
-    }
+    waiters_wake(&self->senders, self->worker);
 }
 
 static int
@@ -181,32 +175,78 @@ send_message(Cycle *self, PyObject *message)
     return self->started ? send_body(self, message) : send_start(self, message);
 }
 
+/* A file has gone out, and with it perhaps the end of the answer. */
 static PyObject *
-sent(PyObject *op, PyObject **Py_UNUSED(again))
+file_sent(PyObject *op, PyObject **Py_UNUSED(again))
 {
     if (((Cycle *)op)->too_short && raise_too_short() < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
+/* What send() returns after it has sent. */
+static PyObject *
+after_sending(Cycle *self)
+{
+    PyObject *future;
+
+    if (!self->sending_file || self->complete || self->req == NULL)
+        return Py_NewRef(self->worker->core->sent);
+    future = waiters_add(&self->senders, self->worker, cycle_future(self));
+    if (future == NULL)
+        return NULL;
+    return operation_wait(self->worker->core, future, (PyObject *)self, file_sent);
+}
+
+/* The output has drained; `pair` is a list of the cycle and the message that waited, or
+   None once it is sent. */
+static PyObject *
+send_drained(PyObject *pair, PyObject **again)
+{
+    Cycle *self = (Cycle *)PyList_GET_ITEM(pair, 0);
+    PyObject *message = PyList_GET_ITEM(pair, 1);
+
+    if (message == Py_None)
+        return file_sent((PyObject *)self, again);
+    if (send_message(self, message) < 0)
+        return NULL;
+    if (!self->sending_file || self->complete || self->req == NULL)
+        Py_RETURN_NONE;
+    if (PyList_SetItem(pair, 1, Py_NewRef(Py_None)) == 0)
+        *again = waiters_add(&self->senders, self->worker, cycle_future(self));
+    return NULL;
+}
+
+/* A message waits before it is sent, not after: one that is given up meanwhile has not
+   been sent, as under uvicorn. */
+static PyObject *
+send_later(Cycle *self, PyObject *message)
+{
+    PyObject *pair = PyList_New(2), *future, *op = NULL;
+
+    if (pair == NULL)
+        return NULL;
+    PyList_SET_ITEM(pair, 0, Py_NewRef((PyObject *)self));
+    PyList_SET_ITEM(pair, 1, Py_NewRef(message));
+    future = waiters_add(&self->senders, self->worker, cycle_future(self));
+    if (future != NULL)
+        op = operation_wait(self->worker->core, future, pair, send_drained);
+    Py_DECREF(pair);
+    return op;
+}
+
 PyObject *
 cycle_send(PyObject *op, PyObject *message)
 {
     Cycle *self = (Cycle *)op;
-    core_state *core = self->worker->core;
 
     if (!PyDict_Check(message)) {
         PyErr_SetString(PyExc_TypeError, "an ASGI message is a dict");
         return NULL;
     }
+    if (self->full && !self->complete && self->req != NULL)
+        return send_later(self, message);
     if (send_message(self, message) < 0)
         return NULL;
-    if (!self->full || self->complete || self->req == NULL)
-        return Py_NewRef(core->sent);
-    if (self->drain == NULL) {
-        self->drain = cycle_future(self);
-        if (self->drain == NULL)
-            return NULL;
-    }
-    return operation_wait(core, Py_NewRef(self->drain), op, sent);
+    return after_sending(self);
 }
