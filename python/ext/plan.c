@@ -45,9 +45,11 @@ take_guard(plan_guard *guard, PyObject *row)
 
 /* Both point into the tuples, which plan->kept holds. */
 static int
-take_rows(Plan *plan, PyObject *params, PyObject *guards)
+take_rows(Plan *plan, PyObject *params, PyObject *guards, Py_ssize_t hard)
 {
     Py_ssize_t n = PyTuple_GET_SIZE(params), m = PyTuple_GET_SIZE(guards);
+
+    plan->hard_count = hard < m ? hard : m;
 
     if (n > PLAN_PARAMS_MAX || n != PyTuple_GET_SIZE(plan->names)) {
         PyErr_SetString(PyExc_ValueError, "names and params differ, or are too many");
@@ -106,22 +108,25 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     static char *keywords[] = {"endpoint", "names",         "params",    "guards",
                                "finish",   "encode",        "model",     "response",
                                "status",   "parse_cookies", "from_json", "is_runner",
-                               NULL};
+                               "direct",   "hard_guards",   "quick",     NULL};
     Plan *plan = (Plan *)type->tp_alloc(type, 0);
     PyObject *params, *guards, *model;
+    Py_ssize_t hard;
     int is_runner;
 
     if (plan == NULL)
         return NULL;
     plan->core = core_of_type(type);
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$OO!O!O!OOOOiOOp:Plan", keywords, &plan->endpoint,
+            args, kwargs, "$OO!O!O!OOOOiOOpOnO:Plan", keywords, &plan->endpoint,
             &PyTuple_Type, &plan->names, &PyTuple_Type, &params, &PyTuple_Type, &guards,
             &plan->finish, &plan->encode, &model, &plan->response, &plan->status,
-            &plan->parse_cookies, &plan->from_json, &is_runner)) {
+            &plan->parse_cookies, &plan->from_json, &is_runner, &plan->direct, &hard,
+            &plan->quick)) {
         /* Borrowed so far, and not to be given back. */
         plan->endpoint = plan->names = plan->finish = plan->encode = NULL;
-        plan->response = plan->parse_cookies = plan->from_json = NULL;
+        plan->response = plan->parse_cookies = plan->from_json = plan->direct = NULL;
+        plan->quick = NULL;
         Py_DECREF(plan);
         return NULL;
     }
@@ -133,7 +138,11 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     Py_INCREF(plan->response);
     Py_INCREF(plan->parse_cookies);
     Py_INCREF(plan->from_json);
-    if (take_model(plan, model) < 0 || take_rows(plan, params, guards) < 0)
+    Py_INCREF(plan->direct);
+    Py_INCREF(plan->quick);
+    plan->plain_call = PyObject_GetAttrString(plan->response, "__call__");
+    if (plan->plain_call == NULL || take_model(plan, model) < 0 ||
+        take_rows(plan, params, guards, hard) < 0)
         Py_CLEAR(plan);
     return (PyObject *)plan;
 }
@@ -148,7 +157,8 @@ objects_of(Plan *plan, size_t i)
         offsetof(Plan, validate),       offsetof(Plan, to_json),
         offsetof(Plan, to_json_names),  offsetof(Plan, refuse),
         offsetof(Plan, to_json_values), offsetof(Plan, parse_cookies),
-        offsetof(Plan, from_json),
+        offsetof(Plan, from_json),      offsetof(Plan, direct),
+        offsetof(Plan, quick),          offsetof(Plan, plain_call),
     };
 
     if (i >= sizeof(offsets) / sizeof(offsets[0]))
@@ -200,6 +210,12 @@ plan_get_served(PyObject *op, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+plan_get_directed(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(((Plan *)op)->directed);
+}
+
+static PyObject *
 plan_get_passed_on(PyObject *op, void *Py_UNUSED(closure))
 {
     return PyLong_FromUnsignedLongLong(((Plan *)op)->passed_on);
@@ -208,6 +224,8 @@ plan_get_passed_on(PyObject *op, void *Py_UNUSED(closure))
 static PyGetSetDef plan_getset[] = {
     {"served", plan_get_served, NULL, PyDoc_STR("Requests whose endpoint it called."),
      NULL},
+    {"directed", plan_get_directed, NULL,
+     PyDoc_STR("Requests that it left to FastAPI's own handler of the route."), NULL},
     {"passed_on", plan_get_passed_on, NULL,
      PyDoc_STR("Requests that it left to the application."), NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -54,24 +54,32 @@ typedef struct Plan {
     Py_ssize_t param_count;
     plan_guard *guards;
     Py_ssize_t guard_count;
-    PyObject *kept;     /* tuple: what params and guards point to */
-    PyObject *endpoint; /* gives an awaitable */
-    bool is_runner;     /* it is called with a Run first, and answers by that itself */
-    PyObject *names;    /* tuple of str: the keywords that it is called with */
-    PyObject *finish;   /* finish(scope, receive, send, error or None, result, started)
-                           gives the coroutine that answers what cannot be answered here */
-    PyObject *encode;   /* encode(result): the body as bytes; or raises */
-    PyObject *response; /* the type of results that are answers themselves */
-    PyObject *validate; /* of the response model, or NULL: there is none */
-    PyObject *to_json;  /* of its serializer */
+    Py_ssize_t hard_count; /* guards before this: without them, not even `direct` */
+    PyObject *kept;        /* tuple: what params and guards point to */
+    PyObject *endpoint;    /* gives an awaitable */
+    bool is_runner;        /* it is called with a Run first, and answers by that itself */
+    PyObject *names;       /* tuple of str: the keywords that it is called with */
+    PyObject *finish;      /* finish(scope, receive, send, error or None, result, started)
+                              gives the coroutine that answers what cannot be answered here */
+    PyObject *direct;     /* direct(run) gives the coroutine that answers as FastAPI's own
+                             handler does, when a value is missing or not valid; or None */
+    PyObject *encode;     /* encode(result): the body as bytes; or raises */
+    PyObject *response;   /* the type of results that are answers themselves */
+    PyObject *plain_call; /* its __call__: sends head and body, and no more */
+    PyObject *quick;      /* quick(error) gives the answer to an exception, or None if it
+                             takes the application's stack; or None */
+    PyObject *validate;   /* of the response model, or NULL: there is none */
+    PyObject *to_json;    /* of its serializer */
     PyObject *to_json_names, *to_json_values; /* tuples: keywords of it */
-    PyObject *refuse; /* refuse(error, result): what to raise when `validate` did */
+    PyObject *refuse; /* refuse(error, result, run): what to raise when `validate` did */
     PyObject *parse_cookies; /* of Starlette */
     PyObject *from_json;     /* of pydantic_core */
     int status;
-    unsigned long long checked; /* the poll in which the guards were looked at last */
-    bool applies;               /* what they said */
-    unsigned long long served, passed_on; /* requests; left to the application */
+    unsigned long long checked;   /* the poll in which the guards were looked at last */
+    bool applies, fits;           /* what they said: the hard ones, and all */
+    unsigned long long served;    /* requests whose endpoint it called */
+    unsigned long long directed;  /* left to `direct` */
+    unsigned long long passed_on; /* left to the application */
 } Plan;
 
 /* One request that a plan serves. */
@@ -82,6 +90,8 @@ typedef struct Run {
     fa_deferred *deferred; /* held while the endpoint waits for something */
     PyObject *scope;       /* of a request that ended too early, else NULL */
     Cycle *cycle;          /* what goes on in Python */
+    bool runs;             /* what is run answers by itself */
+    bool direct;           /* it is the plan's `direct` */
     bool held;             /* the server has a reference, until on_finish */
     bool over;             /* the endpoint has ended */
     bool answered;         /* the answer has begun */
@@ -103,12 +113,18 @@ Cycle *run_cycle(Run *run);
 
 /* ---- plan_answer.c: from what an endpoint returns to the answer ---- */
 
-/* 1: answered. 0: `result` is an answer itself. -1 with an exception. */
+/* 1: answered. 0: `result` is an answer itself, and not a plain one. -1 with an
+   exception. */
 int plan_answer(Run *run, PyObject *result);
 
+/* Answers an exception, if that needs no more than a plain answer. */
+bool plan_answer_error(Run *run, PyObject *error);
+
 /* Methods of Run, for runners: prepare(result) gives the body, or `result` if it is an
-   answer itself. respond(body, status=None, headers=()) sends it. */
+   answer itself. respond(body, status=None, headers=()) sends it. answer(response) sends
+   a Response if it is a plain one, but for its background tasks: whether it has. */
 PyObject *run_prepare(PyObject *op, PyObject *result);
+PyObject *run_answer(PyObject *op, PyObject *response);
 PyObject *run_respond(PyObject *op, PyObject *args, PyObject *kwargs);
 
 /* ---- plan_bind.c ---- */

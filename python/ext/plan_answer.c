@@ -6,10 +6,11 @@
 
 /* Raises what FastAPI makes of the exception that is set. */
 static void
-refuse(const Plan *plan, PyObject *result)
+refuse(Run *run, PyObject *result)
 {
     PyObject *error = application_take_error();
-    PyObject *told = PyObject_CallFunctionObjArgs(plan->refuse, error, result, NULL);
+    PyObject *told = PyObject_CallFunctionObjArgs(run->plan->refuse, error, result,
+                                                  (PyObject *)run, NULL);
 
     if (told != NULL)
         PyErr_SetObject((PyObject *)Py_TYPE(told), told);
@@ -19,8 +20,9 @@ refuse(const Plan *plan, PyObject *result)
 
 /* to_json(validate(result)): bytes, or NULL with an exception. */
 static PyObject *
-modelled(const Plan *plan, PyObject *result)
+modelled(Run *run, PyObject *result)
 {
+    const Plan *plan = run->plan;
     PyObject *args[PLAN_PARAMS_MAX + 2] = {NULL, result, Py_True}, *value, *json;
     Py_ssize_t n = PyTuple_GET_SIZE(plan->to_json_values);
 
@@ -28,7 +30,7 @@ modelled(const Plan *plan, PyObject *result)
         PyObject_Vectorcall(plan->validate, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
                             plan->core->from_attributes);
     if (value == NULL) {
-        refuse(plan, result);
+        refuse(run, result);
         return NULL;
     }
     args[1] = value;
@@ -113,11 +115,132 @@ body_of(Run *run, PyObject *result, fa_slice *body, PyObject **owner)
         *body = (fa_slice){text->p, text->len};
         return 1;
     }
-    *owner = plan->validate != NULL ? modelled(plan, result) : encoded(plan, result);
+    *owner = plan->validate != NULL ? modelled(run, result) : encoded(plan, result);
     if (*owner == NULL)
         return -1;
     *body = (fa_slice){PyBytes_AS_STRING(*owner), (size_t)PyBytes_GET_SIZE(*owner)};
     return 1;
+}
+
+/* ---- answers themselves ---- */
+
+/* What a plain Response sends: all new references, or NULL. */
+typedef struct response_parts {
+    PyObject *status, *headers, *body, *background;
+} response_parts;
+
+static bool
+take_parts(response_parts *parts, PyObject *response)
+{
+    parts->status = PyObject_GetAttrString(response, "status_code");
+    parts->headers = PyObject_GetAttrString(response, "raw_headers");
+    parts->body = PyObject_GetAttrString(response, "body");
+    parts->background = PyObject_GetAttrString(response, "background");
+    return parts->status != NULL && parts->headers != NULL && parts->body != NULL &&
+           parts->background != NULL;
+}
+
+static void
+free_parts(response_parts *parts)
+{
+    Py_XDECREF(parts->status);
+    Py_XDECREF(parts->headers);
+    Py_XDECREF(parts->body);
+    Py_XDECREF(parts->background);
+}
+
+/* The fields frame the body as it is, so that nothing can go wrong behind them: one
+   Content-Length of its size, or none where a status has no body (RFC 9110, 8.6). */
+static bool
+framed(const message_fields *headers, long status, size_t length)
+{
+    bool counted = false;
+    char digits[24];
+
+    (void)PyOS_snprintf(digits, sizeof(digits), "%zu", length);
+    for (size_t i = 0; i < headers->count; ++i) {
+        fa_slice name = headers->at[i].name;
+
+        if (name.len == 0 || (name.p[0] | 0x20) == 't')
+            return false; /* Transfer-Encoding, perhaps */
+        if (name.len != sizeof("content-length") - 1 || (name.p[0] | 0x20) != 'c')
+            continue;
+        if (counted || !fa_slice_equal(name, FA_SLICE("content-length")) ||
+            !fa_slice_equal(headers->at[i].value, fa_slice_of(digits)))
+            return false;
+        counted = true;
+    }
+    return counted != (status == 204 || status == 304) && (counted || length == 0);
+}
+
+/* Sends head and body of what take_parts() has found. False: nothing is sent, and no
+   exception is set. */
+static bool
+send_plain(Run *run, const response_parts *parts)
+{
+    fa_request *req = run->cycle != NULL ? run->cycle->req : run->req;
+    message_fields fields;
+    fa_slice body;
+    long status;
+    int rv;
+
+    if (!PyBytes_CheckExact(parts->body) || !PyLong_Check(parts->status) ||
+        run->answered || (run->cycle != NULL && run->cycle->started) || req == NULL)
+        return false;
+    body =
+        (fa_slice){PyBytes_AS_STRING(parts->body), (size_t)PyBytes_GET_SIZE(parts->body)};
+    status = PyLong_AsLong(parts->status);
+    if (status < 200 || status > 599 || status == 205 ||
+        message_fields_init(&fields, parts->headers, 0) < 0)
+        return false;
+    rv = framed(&fields, status, body.len)
+             ? fa_response_start_fields(req, (int)status, fields.at, fields.count)
+             : FA_ERR_INVALID;
+    message_fields_free(&fields);
+    if (rv != 0 && rv != FA_ERR_CLOSED)
+        return false;
+    (void)begin_answer(run, (int)status);
+    if (rv == 0 && body.len > 0)
+        rv = fa_response_write(req, body);
+    if (rv == 0 || rv == FA_ERR_FULL)
+        (void)fa_response_end(req);
+    return true;
+}
+
+/* Sends `response` if calling it would do that and no more, but for background tasks,
+   which are then the caller's to run, unless `alone`: then it must have none. */
+static bool
+answer_plain(Run *run, PyObject *response, bool alone)
+{
+    PyObject *call = PyObject_GetAttrString((PyObject *)Py_TYPE(response), "__call__");
+    response_parts parts = {NULL};
+    bool done = false;
+
+    if (call == run->plan->plain_call && take_parts(&parts, response) &&
+        (!alone || parts.background == Py_None))
+        done = send_plain(run, &parts);
+    if (PyErr_Occurred())
+        PyErr_Clear(); /* the long way raises it again */
+    Py_XDECREF(call);
+    free_parts(&parts);
+    return done;
+}
+
+bool
+plan_answer_error(Run *run, PyObject *error)
+{
+    PyObject *response;
+    bool done = false;
+
+    if (run->plan->quick == Py_None || run->answered)
+        return false;
+    response = PyObject_CallOneArg(run->plan->quick, error);
+    if (response == NULL)
+        PyErr_Clear();
+    else if (response != Py_None)
+        done = answer_plain(run, response, true);
+    Py_XDECREF(response);
+    return done;
 }
 
 int
@@ -129,6 +252,8 @@ plan_answer(Run *run, PyObject *result)
 
     if (rv == 1)
         respond(run, body);
+    else if (rv == 0)
+        rv = answer_plain(run, result, true) ? 1 : 0;
     Py_XDECREF(owner);
     return rv;
 }
@@ -148,6 +273,12 @@ run_prepare(PyObject *op, PyObject *result)
                              : PyBytes_FromStringAndSize(body.p, (Py_ssize_t)body.len);
     default: return NULL;
     }
+}
+
+PyObject *
+run_answer(PyObject *op, PyObject *response)
+{
+    return PyBool_FromLong(answer_plain((Run *)op, response, false));
 }
 
 /* With the length and type first, as Starlette has them. */

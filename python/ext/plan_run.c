@@ -22,15 +22,25 @@ guard_holds(const plan_guard *guard)
 /* Once a poll: requests that are served in one come at the same time. What one of them
    changes counts for those that come after it has been answered. */
 static bool
-guards_hold(Plan *plan, const Worker *worker)
+all_hold(const Plan *plan, Py_ssize_t from, Py_ssize_t to)
 {
-    if (plan->checked != worker->polls) {
-        plan->checked = worker->polls;
-        plan->applies = true;
-        for (Py_ssize_t i = 0; plan->applies && i < plan->guard_count; ++i)
-            plan->applies = guard_holds(&plan->guards[i]);
+    for (Py_ssize_t i = from; i < to; ++i) {
+        if (!guard_holds(&plan->guards[i]))
+            return false;
     }
-    return plan->applies;
+    return true;
+}
+
+/* Once a poll: requests that are served in one come at the same time. What one of them
+   changes counts for those that come after it has been answered. */
+static void
+ask_guards(Plan *plan, const Worker *worker)
+{
+    if (plan->checked == worker->polls)
+        return;
+    plan->checked = worker->polls;
+    plan->applies = all_hold(plan, 0, plan->hard_count);
+    plan->fits = plan->applies && all_hold(plan, plan->hard_count, plan->guard_count);
 }
 
 static bool
@@ -38,8 +48,10 @@ applies(Plan *plan, const Worker *worker, fa_request *req)
 {
     fa_slice path = fa_request_path(req);
 
+    ask_guards(plan, worker);
     /* To Python's patterns the end may also be before a newline. */
-    return guards_hold(plan, worker) && memchr(path.p, '\n', path.len) == NULL;
+    return plan->applies && memchr(path.p, '\n', path.len) == NULL &&
+           !(fa_request_is_websocket(req) && worker->ws);
 }
 
 /* ---- the end ---- */
@@ -94,16 +106,19 @@ on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *next)
     int done = 0;
 
     run->over = true;
-    if (error == NULL && run->plan->is_runner)
-        return false; /* it has answered */
+    if (error == NULL && run->runs) /* it has answered, or an answer of the user's not */
+        return run->cycle != NULL &&
+               cycle_done((PyObject *)run->cycle, result, NULL, next);
     if (error == NULL)
         done = plan_answer(run, result);
     if (done == 1)
         return false;
+    if (error != NULL && !run->direct && plan_answer_error(run, error))
+        return false;
     if (done == 0)
         return go_on(run, error, result != NULL ? result : Py_None, next);
     raised = application_take_error();
-    more = go_on(run, raised, Py_None, next);
+    more = !plan_answer_error(run, raised) && go_on(run, raised, Py_None, next);
     Py_DECREF(raised);
     return more;
 }
@@ -190,11 +205,30 @@ run_new(Worker *worker, Plan *plan, fa_request *req)
 static PyObject *
 called(const Plan *plan, Run *run, PyObject **args)
 {
+    run->runs = plan->is_runner;
     if (!plan->is_runner)
         return PyObject_Vectorcall(plan->endpoint, args + 1,
                                    0 | PY_VECTORCALL_ARGUMENTS_OFFSET, plan->names);
     args[0] = (PyObject *)run;
     return PyObject_Vectorcall(plan->endpoint, args, 1, plan->names);
+}
+
+/* To FastAPI's own handler of the route: it tells what is wrong with a value, and knows
+   the calls that have been replaced. */
+static int
+go_direct(Plan *plan, Worker *worker, fa_request *req)
+{
+    Run *run = run_new(worker, plan, req);
+
+    if (run == NULL) {
+        PyErr_WriteUnraisable((PyObject *)plan);
+        return FA_ERR_NOMEM;
+    }
+    ++plan->directed;
+    run->runs = run->direct = true;
+    begin(run, PyObject_CallOneArg(plan->direct, (PyObject *)run));
+    Py_DECREF((PyObject *)run);
+    return 0;
 }
 
 int
@@ -205,10 +239,12 @@ plan_on_request(fa_request *req, void *user_data)
     PyObject *args[PLAN_PARAMS_MAX + 1], **values = args + 1;
     Run *run;
 
-    if (!applies(plan, route->worker, req) || !plan_bind(plan, req, values)) {
+    if (!applies(plan, route->worker, req)) {
         ++plan->passed_on;
         return cycle_on_request(req, route->worker);
     }
+    if (!plan->fits || !plan_bind(plan, req, values))
+        return go_direct(plan, route->worker, req);
     ++plan->served;
     run = run_new(route->worker, plan, req);
     if (run != NULL)
@@ -273,8 +309,51 @@ run_asgi(PyObject *op, PyObject *Py_UNUSED(ignored))
     return cycle != NULL ? cycle_triple(cycle) : NULL;
 }
 
+/* All of the body; for receive() it is read. */
+static PyObject *
+run_body(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    Cycle *cycle = run_cycle((Run *)op);
+    PyObject *body;
+
+    if (cycle == NULL)
+        return NULL;
+    if (cycle->more_body) {
+        PyErr_SetString(PyExc_RuntimeError, "the body has not come yet");
+        return NULL;
+    }
+    body = cycle->body;
+    cycle->body = NULL;
+    cycle->handed_out = true;
+    return body != NULL ? body : Py_NewRef(cycle->worker->core->empty_bytes);
+}
+
+static PyObject *
+run_get_method(PyObject *op, void *Py_UNUSED(closure))
+{
+    Run *run = (Run *)op;
+    PyObject *scope = run->cycle != NULL ? run->cycle->scope : run->scope;
+    fa_slice name;
+
+    if (run->req == NULL && scope != NULL)
+        return PyObject_GetItem(scope, run->worker->core->str_method);
+    if (run->req == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the request is answered");
+        return NULL;
+    }
+    name = fa_method_name(fa_request_method(run->req));
+    return PyUnicode_FromStringAndSize(name.p, (Py_ssize_t)name.len);
+}
+
+static PyGetSetDef run_getset[] = {
+    {"method", run_get_method, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyMethodDef run_methods[] = {
+    {"answer", run_answer, METH_O, NULL},
     {"asgi", run_asgi, METH_NOARGS, NULL},
+    {"body", run_body, METH_NOARGS, NULL},
     {"prepare", run_prepare, METH_O, NULL},
     {"respond", (PyCFunction)(void (*)(void))run_respond, METH_VARARGS | METH_KEYWORDS,
      NULL},
@@ -287,6 +366,7 @@ static PyType_Slot run_slots[] = {
     {Py_tp_clear, run_clear},
     {Py_tp_dealloc, run_dealloc},
     {Py_tp_methods, run_methods},
+    {Py_tp_getset, run_getset},
     {0, NULL},
 };
 

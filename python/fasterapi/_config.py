@@ -280,8 +280,9 @@ class Config:
             return None
         counts = compiled.counts
         logger.info(
-            "Engine: %d routes compiled, %d served through ASGI",
+            "Engine: %d routes compiled, %d direct, %d served through ASGI",
             counts["compiled"],
+            counts["direct"],
             counts["asgi"],
         )
         return compiled.table

@@ -101,7 +101,7 @@ def servers(site: pathlib.Path, loop: str, tmp_path_factory: pytest.TempPathFact
 
 def test_compiled(servers: compare.Pair) -> None:
     """Most routes are: otherwise nothing here would be tested."""
-    found = re.search(r"Engine: (\d+) routes compiled, (\d+) served", servers.ours.text("err"))
+    found = re.search(r"Engine: (\d+) routes compiled, (\d+) direct", servers.ours.text("err"))
     assert found is not None
     assert (int(found[1]), int(found[2])) == (33, 4)
 

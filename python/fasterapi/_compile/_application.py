@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.datastructures import DefaultPlaceholder
 from fastapi.dependencies.models import Dependant, _is_async_gen_callable, _is_gen_callable
 from fastapi.encoders import jsonable_encoder
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
@@ -16,7 +15,6 @@ from fastapi._compat.v2 import _regenerate_error_with_loc
 from fastapi.exceptions import ResponseValidationError
 from fastapi.routing import (
     APIRoute,
-    _extract_endpoint_context,
     _IncludedRouter,
     iter_route_contexts,
 )
@@ -29,11 +27,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route as StarletteRoute, WebSocketRoute
 
 from fasterapi import _core
+from fasterapi._compile._build import context_of, needs_builder
 from fasterapi._compile._fingerprint import check_handler
-from fasterapi._compile._outcome import Finish, finish_of, request_of
+from fasterapi._compile._outcome import (
+    Direct,
+    direct_of,
+    finish_of,
+    quick_of,
+    request_of,
+    stack_of,
+)
 from fasterapi._compile._params import rows_of, validator_of
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._runner import needs_runner, runner_of
+from fasterapi._compile._select import Select, select_of, way_to
 
 _PARAM = re.compile(r"{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
 _CONVERTORS = ("", ":str", ":path", ":int", ":float", ":uuid")
@@ -45,7 +52,9 @@ Guard = tuple[Any, str, Any, bool, int]
 
 @dataclasses.dataclass
 class Route:
-    """One row of what users are shown."""
+    """One row of what users are shown. Tiers: "compiled", the core does what FastAPI does;
+    "direct", the core finds the route and FastAPI's own handler of it answers, without
+    router and middleware, because of `reason`; "asgi", the application does everything."""
 
     path: str
     methods: tuple[str, ...]
@@ -56,7 +65,9 @@ class Route:
 
     @property
     def tier(self) -> str:
-        return "compiled" if self.plan is not None else "asgi"
+        if self.plan is None:
+            return "asgi"
+        return "direct" if self.reason else "compiled"
 
 
 @dataclasses.dataclass
@@ -69,7 +80,7 @@ class Compiled:
     @property
     def counts(self) -> dict[str, int]:
         """Routes of HTTP of each tier."""
-        counts = {"compiled": 0, "asgi": 0}
+        counts = {"compiled": 0, "direct": 0, "asgi": 0}
         for route in self.routes:
             if route.kind in ("operation", "page"):
                 counts[route.tier] += 1
@@ -116,9 +127,8 @@ def _telemetry_guards() -> list[Guard]:
 
 
 def _guards(app: FastAPI) -> list[Guard]:
-    """What must hold for every request."""
+    """What must hold for every request, even if FastAPI's handler of the route answers."""
     guards: list[Guard] = [
-        (app, "dependency_overrides", None, True, 0),
         (app, "middleware_stack", app.middleware_stack, False, -1),
         (app, "router", app.router, False, -1),
     ]
@@ -136,7 +146,7 @@ def _guards(app: FastAPI) -> list[Guard]:
 def _model(effective: Any) -> tuple[Any, ...] | None:
     """How a result is validated and written, when there is a response model."""
     field = effective.response_field
-    if field is None:
+    if field is None or needs_builder(effective):
         return None
     serializer = field._type_adapter.serializer
     if type(serializer) is not SchemaSerializer:
@@ -149,26 +159,18 @@ def _model(effective: Any) -> tuple[Any, ...] | None:
         "exclude_defaults": effective.response_model_exclude_defaults,
         "exclude_none": effective.response_model_exclude_none,
     }
-    if not isinstance(effective.response_class, DefaultPlaceholder):
-        raise NotCompiled("there are a response_class and a response model")
     validate = field._type_adapter.validator.validate_python
     refuse = _refusal_of(effective)
     return (validate, serializer.to_json, tuple(options), tuple(options.values()), refuse)
 
 
-def _refusal_of(effective: Any) -> Callable[[Exception, Any], Exception]:
+def _refusal_of(effective: Any) -> Callable[[Exception, Any, Any], Exception]:
     """What FastAPI raises for a result that is not valid."""
-    dependant = effective.dependant
-    method, *others = effective.methods
-    if others:
-        raise NotCompiled("several methods share a response model")
 
-    def refuse(error: Exception, result: Any) -> Exception:
+    def refuse(error: Exception, result: Any, run: Any) -> Exception:
         if not isinstance(error, ValidationError):
             return error
-        context = _extract_endpoint_context(dependant.call)
-        if dependant.path:
-            context["path"] = f"{method} {dependant.path}"
+        context = context_of(effective, run.method)
         errors = _regenerate_error_with_loc(
             errors=error.errors(include_url=False), loc_prefix=("response",)
         )
@@ -181,22 +183,10 @@ def _encode(result: Any) -> bytes:
     return bytes(JSONResponse(jsonable_encoder(result)).body)
 
 
-def _status(effective: Any) -> int:
-    status = effective.status_code or 200
-    if status in (204, 205, 304) or not 200 <= status <= 599:
-        raise NotCompiled(f"status {status} has no body")
-    return int(status)
-
-
 def _check_route(effective: Any) -> None:
     dependant = effective.dependant
-    response_class = effective.response_class
     if effective.is_sse_stream or effective.is_json_stream:
         raise NotCompiled("the endpoint is a generator")
-    if isinstance(response_class, DefaultPlaceholder):
-        response_class = response_class.value
-    if response_class is not JSONResponse:
-        raise NotCompiled(f"the response_class is {response_class.__name__}")
     if effective.max_body_size is not None:
         raise NotCompiled("the route has a limit of the body")
     if _is_gen_callable(dependant.call) or _is_async_gen_callable(dependant.call):
@@ -220,34 +210,109 @@ def _calls(dependant: Dependant) -> list[Guard]:
     return [(dependant, "call", dependant.call, False, -1), *below]
 
 
-def _plan(app: FastAPI, effective: Any, guards: list[Guard], finish: Finish) -> _core.Plan:
-    _check_route(effective)
-    dependant = effective.dependant
-    runs = needs_runner(dependant)
-    if runs:
-        endpoint, names, rows = runner_of(effective, request_of(app, effective))
-    else:
-        endpoint = dependant.call
-        names, rows = rows_of(
-            dependant, effective.param_convertors, effective._embed_body_fields
+class _Compiler:
+    """What the plans of one application have in common."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.guards = _guards(app)
+        self.stack = stack_of(app)
+        self.quick = quick_of(app)
+
+    def _made(
+        self, context: Any, select: Select, soft: list[Guard], **options: Any
+    ) -> _core.Plan:
+        effective = context._effective_route
+        hard: list[Guard] = [*self.guards, (effective, "app", effective.app, False, -1)]
+        return _core.Plan(
+            **options,
+            guards=(*hard, *soft),
+            hard_guards=len(hard),
+            finish=finish_of(self.app, self.stack, select),
+            encode=_encode,
+            response=Response,
+            parse_cookies=cookie_parser,
+            from_json=from_json,
         )
-    if effective.body_field is not None:
-        validator_of(effective.body_field)
-    own: list[Guard] = [*_calls(dependant), (effective, "app", effective.app, False, -1)]
-    return _core.Plan(
-        endpoint=endpoint,
-        is_runner=runs,
-        names=names,
-        params=rows,
-        guards=tuple(guards + own),
-        finish=finish,
-        encode=_encode,
-        model=_model(effective),
-        response=Response,
-        status=_status(effective),
-        parse_cookies=cookie_parser,
-        from_json=from_json,
-    )
+
+    def _compiled(self, context: Any, select: Select, direct: Direct) -> _core.Plan:
+        effective = context._effective_route
+        check_handler(effective.app)
+        _check_route(effective)
+        dependant = effective.dependant
+        runs = needs_runner(effective)
+        if runs:
+            endpoint, names, rows = runner_of(effective, request_of(select))
+        else:
+            endpoint = dependant.call
+            names, rows = rows_of(
+                dependant, effective.param_convertors, effective._embed_body_fields
+            )
+        if effective.body_field is not None:
+            validator_of(effective.body_field)
+        overrides: Guard = (self.app, "dependency_overrides", None, True, 0)
+        return self._made(
+            context,
+            select,
+            [overrides, *_calls(dependant)],
+            endpoint=endpoint,
+            is_runner=runs,
+            names=names,
+            params=rows,
+            model=_model(effective),
+            status=int(effective.status_code or 200),
+            quick=self.quick,
+            direct=direct,
+        )
+
+    def _direct(self, context: Any, select: Select, direct: Direct) -> _core.Plan:
+        return self._made(
+            context,
+            select,
+            [],
+            endpoint=direct,
+            is_runner=True,
+            names=(),
+            params=(),
+            model=None,
+            status=200,
+            quick=None,
+            direct=None,
+        )
+
+    def route(self, context: Any) -> Route:
+        """The best plan there is for a route."""
+        effective, original = context._effective_route, context.original_route
+        kind = "operation" if isinstance(original, APIRoute) else "page"
+        route = Route(effective.path, tuple(sorted(effective.methods or ())), None, kind=kind)
+        try:
+            if not set(route.methods) <= set(_METHODS):
+                raise NotCompiled("it has a method of its own")
+            select = select_of(self.app, context)
+            direct = direct_of(_handle_of(context, self.app), select)
+            route.plan = self._direct(context, select, direct)
+            if kind == "page":
+                raise NotCompiled("it is no path operation of FastAPI")
+            if type(original) is not APIRoute or not route.methods:
+                raise NotCompiled(f"the route is a {type(original).__name__}")
+            route.plan = self._compiled(context, select, direct)
+        except NotCompiled as reason:
+            route.reason, route.hint = reason.reason, reason.hint
+        return route
+
+
+def _handle_of(context: Any, app: FastAPI) -> Any:
+    """The ASGI application that a route is, once its path and method are found right."""
+    original, effective = context.original_route, context._effective_route
+    kind = type(original)
+    if isinstance(original, APIRoute):
+        if kind.handle is not APIRoute.handle or kind.matches is not APIRoute.matches:
+            raise NotCompiled(f"{kind.__name__} has a way of its own to match or handle")
+    elif kind is not StarletteRoute:
+        raise NotCompiled(f"the route is a {kind.__name__}")
+    elif any(way.include_context.max_body_size is not None for way in way_to(app, effective)):
+        raise NotCompiled("a router limits the body of what it includes")
+    return effective.app
 
 
 def _pattern(path: str) -> str | None:
@@ -260,27 +325,10 @@ def _pattern(path: str) -> str | None:
     return path
 
 
-def _route(app: FastAPI, context: Any, guards: list[Guard], finish: Finish) -> Route:
-    effective = context._effective_route
-    path, methods = effective.path, tuple(sorted(effective.methods or ()))
-    if not isinstance(context.original_route, APIRoute):
-        return Route(path, methods, None, "it is no path operation of FastAPI", kind="page")
-    try:
-        if type(context.original_route) is not APIRoute:
-            raise NotCompiled(f"the route is a {type(context.original_route).__name__}")
-        if not methods or not set(methods) <= set(_METHODS):
-            raise NotCompiled("it has a method of its own")
-        plan = _plan(app, effective, guards, finish)
-        check_handler(effective.app)
-        return Route(path, methods, plan)
-    except NotCompiled as reason:
-        return Route(path, methods, None, reason.reason, reason.hint)
-
-
 def compile_app(app: Any) -> Compiled:
     """Raises NotCompiled when the application as a whole cannot be."""
     _check_application(app)
-    guards, finish = _guards(app), finish_of(app)
+    compiler = _Compiler(app)
     routes: list[Route] = []
     table: list[tuple[str, tuple[str, ...], _core.Plan | None]] = []
     open_end = True
@@ -292,7 +340,7 @@ def compile_app(app: Any) -> Compiled:
             routes.append(Route(effective.path, (), None, why, kind="websocket"))
             continue
         if isinstance(original, StarletteRoute):
-            found = _route(app, context, guards, finish)
+            found = compiler.route(context)
             routes.append(found)
             pattern = _pattern(found.path)
             if pattern is not None and open_end:

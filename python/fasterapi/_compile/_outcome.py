@@ -7,48 +7,47 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
+from fastapi.exception_handlers import (
+    http_exception_handler,
+    request_validation_exception_handler,
+)
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
-from fastapi.routing import _IncludedRouter, _update_scope
-from starlette._exception_handler import wrap_app_handling_exceptions
-from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette._exception_handler import (
+    _lookup_exception_handler,
+    wrap_app_handling_exceptions,
+)
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.routing import Match
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from fasterapi._compile._reasons import NotCompiled
+from fasterapi._compile._select import Select, handlers_of
 
 _OUTCOME = "fasterapi.outcome"
+_LEFT = "fasterapi.left"
 
 Finish = Callable[[Any, Any, Any, "BaseException | None", Any, bool], Coroutine[Any, Any, None]]
+Quick = Callable[[BaseException], "Response | None"]
+Direct = Callable[[Any], Coroutine[Any, Any, None]]
 
 _START = {"type": "http.response.start", "status": 200, "headers": []}
-
-
-def _select(router: Any, scope: Any) -> None:
-    """Puts into the scope what routing puts there."""
-    scope.setdefault("router", router)
-    for route in router.routes:
-        match, child_scope = route.matches(scope)
-        if match != Match.FULL:
-            continue
-        _update_scope(scope, child_scope)
-        while isinstance(route, _IncludedRouter):
-            _, child_scope, route, context = route._match(scope)
-            _update_scope(scope, child_scope)
-        return
 
 
 class _Replay:
     """The innermost application: ends as the endpoint has ended."""
 
-    def __init__(self, router: Any) -> None:
-        self.router = router
-
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        error, result, started = scope.pop(_OUTCOME)
+        error, result, started, select = scope.pop(_OUTCOME)
+        if scope.pop(_LEFT, False):
+            if started:
+                await send(_START)
+            raise error
         if not started:
-            _select(self.router, scope)
+            select(scope)
 
         async def answer(scope: Any, receive: Any, send: Any) -> None:
             if started:
@@ -78,9 +77,14 @@ async def _swallow(message: Any) -> None:
     """The `send` of an answer that has been sent."""
 
 
-def finish_of(app: Any) -> Finish:
-    """finish(scope, receive, send, error, result, started) of a plan."""
-    stack = _with_innermost(app.middleware_stack, _Replay(app.router))
+def stack_of(app: Any) -> Any:
+    """The application's own stack, for the outcomes of its plans."""
+    return _with_innermost(app.middleware_stack, _Replay())
+
+
+def finish_of(app: Any, stack: Any, select: Select) -> Finish:
+    """finish(scope, receive, send, error, result, started) of a plan; `stack` is that of
+    stack_of()."""
 
     async def finish(
         scope: Any,
@@ -91,7 +95,7 @@ def finish_of(app: Any) -> Finish:
         started: bool,
     ) -> None:
         scope["app"] = app
-        scope[_OUTCOME] = (error, result, started)
+        scope[_OUTCOME] = (error, result, started, select)
         try:
             await stack(scope, receive, _swallow if started else send)
         finally:
@@ -100,19 +104,58 @@ def finish_of(app: Any) -> Finish:
     return finish
 
 
-def request_of(app: Any, effective: Any) -> Callable[[Any], Request]:
+def quick_of(app: Any) -> Quick:
+    """quick(error) gives the answer to an exception if its handler is FastAPI's own, which
+    looks at nothing else; else None."""
+    by_class, by_status = handlers_of(app)
+    known = (http_exception_handler, request_validation_exception_handler)
+
+    def quick(error: BaseException) -> Response | None:
+        if not isinstance(error, Exception):
+            return None
+        handler = by_status.get(error.status_code) if isinstance(error, HTTPException) else None
+        if handler is None:
+            handler = _lookup_exception_handler(by_class, error)
+        if handler not in known:
+            return None
+        try:
+            handler(None, error).send(None)
+        except StopIteration as done:
+            error.__traceback__ = None
+            response: Response = done.value
+            return response
+        except Exception:
+            return None  # it fails the same when the stack calls it
+        raise RuntimeError("a handler of FastAPI waits for something")
+
+    return quick
+
+
+def request_of(select: Select) -> Callable[[Any], Request]:
     """The Request of a Run, with what the application's stack would have put into its
     scope on the way to the endpoint."""
-    exceptions = app.middleware_stack
-    while not isinstance(exceptions, ExceptionMiddleware):
-        exceptions = exceptions.app
-    handlers = (exceptions._exception_handlers, exceptions._status_handlers)
 
     def make(run: Any) -> Request:
         scope, receive, send = run.asgi()
-        scope["app"] = app
-        scope["starlette.exception_handlers"] = handlers
-        _select(app.router, scope)
+        select(scope)
         return Request(scope, receive, send)
 
     return make
+
+
+def direct_of(handle: ASGIApp, select: Select) -> Direct:
+    """direct(run) has the route itself answer, as FastAPI made it. What it raises has left
+    the route already, so that only the handlers of the application are asked."""
+
+    async def direct(run: Any) -> None:
+        scope, receive, send = run.asgi()
+        select(scope)
+        try:
+            async with AsyncExitStack() as files:
+                scope["fastapi_middleware_astack"] = files
+                await handle(scope, receive, send)
+        except BaseException:
+            scope[_LEFT] = True
+            raise
+
+    return direct

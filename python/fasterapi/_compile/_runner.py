@@ -25,10 +25,12 @@ from fastapi.dependencies.models import (
 from fastapi.dependencies.utils import _solve_generator
 from fastapi.exceptions import FastAPIError
 from fastapi.security import SecurityScopes
+from fastapi.utils import is_body_allowed_for_status_code
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fasterapi._compile._params import Row, rows_of
+from fasterapi._compile._build import builder_of, needs_builder
+from fasterapi._compile._params import BODY, Row, rows_of
 from fasterapi._compile._reasons import NotCompiled
 
 Runner = Callable[..., Coroutine[Any, Any, None]]
@@ -57,6 +59,14 @@ def _new_response() -> Response:
     del response.headers["content-length"]
     response.status_code = None  # type: ignore[assignment]
     return response
+
+
+def _bodiless(body: bytes, response: Response) -> Response:
+    """The answer when the endpoint has asked for a status that takes no body."""
+    made = Response(body, response.status_code, media_type="application/json")
+    made.body = b""
+    made.headers.raw.extend(response.headers.raw)
+    return made
 
 
 class _Source:
@@ -91,6 +101,9 @@ class _Writer:
             FastAPIError=FastAPIError,
             SecurityScopes=SecurityScopes,
             Holder=_Holder,
+            Response=Response,
+            bodiless=_bodiless,
+            is_body_allowed=is_body_allowed_for_status_code,
             new_response=_new_response,
             not_awaited=_NOT_AWAITED,
             request_of=request_of,
@@ -181,7 +194,15 @@ class _Writer:
             body.add(f"result = await {call}({arguments})")
         else:
             body.add(f"result = await run_in_threadpool({call}{separator}{arguments})")
-        body.add("answer = run.prepare(result)")
+        if needs_builder(effective):
+            build = body.name("build", builder_of(effective))
+            tasks, response = (n if n in self.uses else "None" for n in ("tasks", "response"))
+            body.add("if isinstance(result, Response):")
+            body.add("    answer = result")
+            body.add("else:")
+            body.add(f"    answer = await {build}(run, result, {response}, {tasks})")
+        else:
+            body.add("answer = run.prepare(result)")
         return self._compiled(body)
 
     def _compiled(self, body: _Source) -> Runner:
@@ -194,6 +215,8 @@ class _Writer:
         if "request" in self.uses:
             self.uses.add("stacks")  # they are in its scope
             text.add("request = request_of(run)")
+            if any(row[0] == BODY for row in self.rows):  # as FastAPI has read it
+                text.add("request._body = run.body()")
             text.add("async with AsyncExitStack() as middleware_stack:")
             text.depth += 1
             text.add('request.scope["fastapi_middleware_astack"] = middleware_stack')
@@ -225,26 +248,36 @@ class _Writer:
         return runner
 
     def _add_answer(self, text: _Source) -> None:
-        tasks = "tasks" if "tasks" in self.uses else "None"
-        text.add("if type(answer) is bytes:")
-        if "response" in self.uses:
-            text.add("    run.respond(answer, response.status_code, response.headers.raw)")
-        else:
-            text.add("    run.respond(answer)")
-        if tasks != "None":
-            text.add(f"    await {tasks}()")
-        text.add("else:")
-        if tasks != "None":
-            text.add("    if answer.background is None:")
-            text.add(f"        answer.background = {tasks}")
+        if not needs_builder(self.effective):
+            if "response" in self.uses:
+                text.add("status = response.status_code or None")
+                text.add("if type(answer) is bytes and not is_body_allowed(status):")
+                text.add("    answer = bodiless(answer, response)")
+            text.add("if type(answer) is bytes:")
+            more = ", status, response.headers.raw" if "response" in self.uses else ""
+            text.add(f"    run.respond(answer{more})")
+            if "tasks" in self.uses:
+                text.add("    await tasks()")
+            text.add("else:")
+            text.depth += 1
+        if "tasks" in self.uses:
+            text.add("if answer.background is None:")
+            text.add("    answer.background = tasks")
+        text.add("if not run.answer(answer):")
         text.add("    await answer(*run.asgi())")
+        text.add("elif answer.background is not None:")
+        text.add("    await answer.background()")
+        if not needs_builder(self.effective):
+            text.depth -= 1
 
 
-def needs_runner(dependant: Dependant) -> bool:
+def needs_runner(effective: Any) -> bool:
     """Whether there is more to do than one call of a coroutine function."""
+    dependant = effective.dependant
     special = ("request", "http_connection", "response", "background_tasks", "security_scopes")
     return (
         bool(dependant.dependencies)
+        or needs_builder(effective)
         or not _is_coroutine_callable(dependant.call)
         or any(getattr(dependant, f"{name}_param_name") for name in special)
     )

@@ -1,0 +1,77 @@
+"""What routing puts into a request's scope, for a route that the core has chosen already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import (
+    _FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY,
+    _FASTAPI_INCLUDED_ROUTER_KEY,
+    APIRoute,
+    _apply_router_form_limits,
+    _get_fastapi_scope,
+    _IncludedRouter,
+    _update_scope,
+)
+from starlette.middleware.exceptions import ExceptionMiddleware
+
+from fasterapi._compile._reasons import NotCompiled
+
+Select = Callable[[dict[str, Any]], None]
+
+
+def _ways(candidates: Any, effective: Any) -> Iterator[list[_IncludedRouter]]:
+    for candidate in candidates:
+        if isinstance(candidate, _IncludedRouter):
+            for way in _ways(candidate.effective_candidates(), effective):
+                yield [candidate, *way]
+        elif effective is candidate or effective is getattr(candidate, "starlette_route", None):
+            yield []
+
+
+def way_to(app: FastAPI, effective: Any) -> list[_IncludedRouter]:
+    """The inclusions, outermost first, through which requests come to a route."""
+    for way in _ways(app.router.routes, effective):
+        return way
+    raise NotCompiled("no router leads to it")
+
+
+def handlers_of(app: FastAPI) -> tuple[Any, Any]:
+    """Those of exceptions, by class and by status."""
+    exceptions: Any = app.middleware_stack
+    while not isinstance(exceptions, ExceptionMiddleware):
+        exceptions = exceptions.app
+    return exceptions._exception_handlers, exceptions._status_handlers
+
+
+def select_of(app: FastAPI, context: Any) -> Select:
+    """select(scope) does what the application's stack, its router and the routers that it
+    includes do to the scope on the way to a route."""
+    effective, original = context._effective_route, context.original_route
+    handlers, way = handlers_of(app), way_to(app, effective)
+    known, asked = context._route_context, bool(way)
+    for route in app.router.routes:  # inclusions that are asked before it leave a trace
+        if route is effective or asked:
+            break
+        asked = isinstance(route, _IncludedRouter)
+
+    def select(scope: dict[str, Any]) -> None:
+        scope["app"] = app
+        scope["starlette.exception_handlers"] = handlers
+        _apply_router_form_limits(scope, app.router.form_limits)
+        scope["router"] = app.router
+        if asked:
+            _get_fastapi_scope(scope)
+        _, child_scope = effective.matches(scope)
+        for included in way:
+            _apply_router_form_limits(scope, included.include_context.form_limits)
+            _get_fastapi_scope(scope)[_FASTAPI_INCLUDED_ROUTER_KEY] = included
+        _update_scope(scope, child_scope)
+        if known is not None:
+            _get_fastapi_scope(scope)[_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY] = known
+            if isinstance(original, APIRoute):
+                scope["route"] = original
+
+    return select
