@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterator
 
 from fuzz_compiled.apps import app_of
-from fuzz_compiled.sides import Engine
+from fuzz_compiled.sides import Engine, Seen, Uvicorn, answer_in
 from fuzz_compiled.traffic import Exchange, Traffic
 from fuzz_compiled.values import Dice
 
@@ -50,6 +50,7 @@ class Run:
         app = app_of(seed)
         try:
             sides = [Engine(app.source, loop, compiled) for compiled in (False, True)]
+            reference = Uvicorn(app.source, loop)
         except Exception as error:  # FastAPI refuses it, as it may
             self.counts["refused apps"] += 1
             if self.arguments.verbose:
@@ -62,10 +63,16 @@ class Run:
             self.counts["requests"] += 1
             for side in sides:
                 yield from side.run(exchange)
-            self.judge(f"{seed} request {at}", app.source, exchange, sides)
+            name = f"{seed} request {at}"
+            seen = [side.seen for side in sides]
+            if exchange.plain and at % self.arguments.every == 0:
+                self.counts["also under uvicorn"] += 1
+                yield from reference.run(exchange)
+                self.judge_reference(name, app.source, exchange, [reference.seen, seen[1]])
+            self.judge(name, app.source, exchange, seen)
             if len(self.differences) >= SHOWN:
                 break
-        for side in sides:
+        for side in (*sides, reference):
             yield from side.close()
         self.count_tiers(sides[1])
 
@@ -82,27 +89,48 @@ class Run:
                 if route.reason:
                     self.counts[f"reason: {route.reason}"] += 1
 
-    def judge(self, name: str, source: str, exchange: Exchange, sides: list[Engine]) -> None:
-        asgi, compiled = (side.seen for side in sides)
+    def judge(self, name: str, source: str, exchange: Exchange, seen: list[Seen]) -> None:
+        asgi, compiled = seen
         if exchange.pipelined:
             # What is left to do of a request runs beside the next one.
-            for seen in (asgi, compiled):
-                seen.said.sort()
-                seen.logged.sort(key=repr)
+            for one in seen:
+                one.said.sort()
+                one.logged.sort(key=repr)
         if exchange.cut and not compiled.said:
             # A plan begins with the whole body; without it the application is not called.
             asgi.said = []
-        if asgi == compiled and not self.stray and not asgi.stuck:
-            return
+        if asgi != compiled or self.stray or asgi.stuck:
+            self.tell(name, source, exchange, seen, ("asgi", "compiled"))
+
+    def judge_reference(
+        self, name: str, source: str, exchange: Exchange, seen: list[Seen]
+    ) -> None:
+        """As far as docs/differences-uvicorn.md does not say otherwise."""
+        reference, ours = (
+            (answer_in(one.received), one.said, one.closed, one.stuck) for one in seen
+        )
+        if any(words[0] == "error" for words in seen[1].logged):
+            reference, ours = reference[:2], ours[:2]
+        if reference != ours:
+            self.tell(name, source, exchange, seen, ("uvicorn", "compiled"))
+
+    def tell(
+        self,
+        name: str,
+        source: str,
+        exchange: Exchange,
+        seen: list[Seen],
+        servers: tuple[str, str],
+    ) -> None:
         found = pathlib.Path(self.arguments.found)
         found.mkdir(parents=True, exist_ok=True)
         kept = found / (name.split()[0].replace(":", "-") + ".py")
         kept.write_text(source)
-        lines = [f"== {name}: {kept}", f"sent     {b''.join(exchange.pieces)[:1500]!r} {exchange.ends=}"]
+        lines = [f"== {name}: {kept}", f"sent {b''.join(exchange.pieces)[:1500]!r} {exchange.ends=}"]
         for field in ("received", "closed", "said", "logged", "stuck"):
-            left, right = getattr(asgi, field), getattr(compiled, field)
-            if left != right:
-                lines += [f"{field}: asgi     {str(left)[:1500]}", f"{field}: compiled {str(right)[:1500]}"]
+            for server, one in zip(servers, seen, strict=True):
+                if len({repr(getattr(one, field)) for one in seen}) > 1:
+                    lines.append(f"{field}: {server:8} {str(getattr(one, field))[:1500]}")
         lines += [f"stray: {text}" for text in self.stray]
         self.stray.clear()
         self.differences.append("\n".join(lines))
@@ -146,6 +174,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--per-app", type=int, default=400)
+    parser.add_argument("--every", type=int, default=20, help="so many go to uvicorn, too")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--app", type=int, help="this one only")
     parser.add_argument("--found", default="fuzz/found/compiled")

@@ -13,7 +13,10 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+import uvicorn
 from anyio._backends._asyncio import WorkerThread
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from fasterapi import _core
 from fuzz_compiled.traffic import Exchange
@@ -198,3 +201,63 @@ class Engine(Side):
         yield from super().close()
         self.worker.close()
         yield
+
+
+class Uvicorn(Side):
+    """The reference. Its log is held elsewhere."""
+
+    def __init__(self, source: str, loop: asyncio.BaseEventLoop) -> None:
+        super().__init__(source, loop)
+        self.config = uvicorn.Config(
+            self.module.app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=1_000_000,
+        )
+        self.config.load()
+        self.state = ServerState()
+
+    def connect(self) -> Iterator[None]:
+        self.socket, served = socket.socketpair()
+        self.socket.setblocking(False)
+        served.setblocking(False)
+        made = self.loop.create_task(
+            self.loop.create_connection(
+                lambda: HttpToolsProtocol(self.config, self.state, {}), sock=served
+            )
+        )
+        while not made.done():
+            yield
+        made.result()
+
+    def turn(self) -> bool:
+        return self.is_busy()
+
+
+@dataclasses.dataclass
+class Answer:
+    status: int
+    fields: list[bytes]
+    body: bytes
+
+
+def answer_in(received: bytes) -> Answer | bytes:
+    """As a client understands it: in whatever order the fields and however cut the body."""
+    head, end, body = received.partition(b"\r\n\r\n")
+    line, *fields = head.split(b"\r\n")
+    if not end or not line[9:12].isdigit():
+        return received
+    if b"transfer-encoding: chunked" in fields and body:
+        whole = b""
+        while not body.startswith(b"0\r\n"):
+            size, _, body = body.partition(b"\r\n")
+            if not size:
+                return received
+            whole += body[: int(size, 16)]
+            body = body[int(size, 16) + 2 :]
+        body = whole
+    return Answer(int(line[9:12]), sorted(fields), body)

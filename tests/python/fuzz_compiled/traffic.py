@@ -153,14 +153,15 @@ class Traffic:
                 lines.append(f"Content-Type: {media}")
         if dice.chance(0.03):
             lines.append("Connection: close")
-        payload, plain = body or b"", True
+        payload = body or b""
         if body is not None and dice.chance(0.1):
             lines.append("Transfer-Encoding: chunked")
             payload = b"".join(self.chunks(body))
         elif body is not None or dice.chance(0.01):
             lines.append(f"Content-Length: {len(payload)}")
         head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
-        return head, payload, plain and head.isascii() and b"HTTP/1.0" not in head
+        plain = head.isascii() and b"HTTP/1.0" not in head and method != "BREW"
+        return head, payload, plain
 
     def chunks(self, body: bytes):
         at = 0
