@@ -88,6 +88,28 @@ enum {
     FA_ANSWERED = 1 /* on_request has answered (or deferred) */
 };
 
+enum { FA_ROUTE_PARAMS_MAX = 17 /* what one pattern captures at most */ };
+
+/** A route, and what its pattern has captured. */
+typedef struct fa_found {
+    void *user_data;
+    size_t count;
+    fa_slice values[FA_ROUTE_PARAMS_MAX]; /* in the order of the pattern */
+} fa_found;
+
+/**
+ * The route of `app` that answers such a request, for a gateway that has the parts of a
+ * request but no fa_request. Mounts are not looked into: they count as not found, and so
+ * does a path that routes match with other methods only. Middleware is not run. `path` is
+ * percent-decoded; the values are slices of it.
+ *
+ * Threads: as fa_app_route() at first; once it has returned, `app` takes no more routes,
+ *          as if it were served, and any number of threads may call it.
+ * Returns 1, 0 if there is none, FA_ERR_NOMEM or FA_ERR_LIMIT (as when it is served);
+ * `found` is written with 1 only.
+ */
+FA_API int fa_app_find(fa_app *app, fa_method method, fa_slice path, fa_found *found);
+
 /** Any of the three may be NULL. */
 typedef struct fa_middleware {
     /** Before routing and before the body, in the order registered. Returns FA_NEXT,

@@ -91,6 +91,12 @@ FA_API void fa_request_query_at(fa_request *req, size_t i, fa_slice *name,
     not, or FA_ERR_NOMEM. */
 FA_API int fa_request_query_value(fa_request *req, fa_slice name, fa_slice *value);
 
+/** The same for a query that is not a request's. `*query` is what is left of it; the next
+    pair is decoded into `arena`, or points into the query. Returns 1, 0 at the end, or
+    FA_ERR_NOMEM; the other outputs are written with 1 only. */
+FA_API int fa_query_next(fa_slice *query, fa_slice *name, fa_slice *value,
+                         fa_arena *arena);
+
 /* ---- body ----
 
    "Transfer-Encoding: chunked" is taken off a body, and no other coding: what a client

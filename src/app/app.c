@@ -1,5 +1,8 @@
 #include "app/app.h"
 
+#include <assert.h>
+#include <string.h>
+
 #include <fasterapi/error.h>
 
 #include "app/request.h"
@@ -186,4 +189,24 @@ static int serve(fa_app *app, unsigned depth, uint32_t params)
 int fa__app_serve(fa_app *app)
 {
     return serve(app, 0, 0);
+}
+
+int fa_app_find(fa_app *app, fa_method method, fa_slice path, fa_found *found)
+{
+    static_assert(FA_ROUTE_PARAMS_MAX == FA__ROUTE_MAX_PARAMS + 1, "as in a match");
+    int rv = app->served ? 0 : fa__app_serve(app);
+    const fa__endpoint *endpoint;
+    fa__route_match match;
+
+    if (rv != 0)
+        return rv;
+    if (method == FA_METHOD_OTHER ||
+        fa__router_match(app->router, method, (fa_slice){NULL, 0}, path, &match) !=
+            FA__ROUTE_FOUND)
+        return 0;
+    endpoint = match.route->value;
+    found->user_data = endpoint->user_data;
+    found->count = match.route->param_count;
+    memcpy(found->values, match.values, found->count * sizeof(*found->values));
+    return 1;
 }

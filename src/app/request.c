@@ -265,6 +265,15 @@ int fa_request_query_value(fa_request *req, fa_slice name, fa_slice *value)
     return 0;
 }
 
+int fa_query_next(fa_slice *query, fa_slice *name, fa_slice *value, fa_arena *arena)
+{
+    fa__query_iter it = fa__query_begin(*query);
+    int rv = fa__query_next_decoded(&it, name, value, arena);
+
+    *query = it.rest;
+    return rv;
+}
+
 fa_slice fa_request_body(const fa_request *req)
 {
     return req->body;

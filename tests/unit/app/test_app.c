@@ -127,6 +127,34 @@ static void test_parameters_of_mounts_are_limited(void **state)
     CHECK_INT(serve_nested(4, prefix), ==, FA_ERR_LIMIT);
 }
 
+/* What a served application would do, without a request. */
+static void test_find(void **state)
+{
+    fa_app *app = fa_app_new(NULL), *sub = fa_app_new(NULL);
+    int first = 1, second = 2;
+    fa_found found = {.count = 7};
+
+    (void)state;
+    CHECK_INT(fa_app_route(app, FA_GET, "/a/{x}/{rest:path}", handler, &first), ==, 0);
+    CHECK_INT(fa_app_route(app, FA_POST, "/a/{x}", handler, &second), ==, 0);
+    CHECK_INT(fa_app_mount(app, "/sub", sub), ==, 0);
+    CHECK_INT(fa_app_find(app, FA_GET, FA_SLICE("/a/b"), &found), ==, 0);
+    CHECK_INT(fa_app_find(app, FA_GET, FA_SLICE("/none"), &found), ==, 0);
+    CHECK_INT(fa_app_find(app, FA_GET, FA_SLICE("/sub/x"), &found), ==, 0);
+    CHECK_INT(fa_app_find(app, FA_METHOD_OTHER, FA_SLICE("/a/b"), &found), ==, 0);
+    CHECK_INT(found.count, ==, 7);
+    CHECK_INT(fa_app_find(app, FA_GET, FA_SLICE("/a/b/c/d"), &found), ==, 1);
+    CHECK(found.user_data == &first);
+    CHECK_INT(found.count, ==, 2);
+    CHECK_SLICE(found.values[0], "b");
+    CHECK_SLICE(found.values[1], "c/d");
+    CHECK_INT(fa_app_find(app, FA_POST, FA_SLICE("/a/b"), &found), ==, 1);
+    CHECK(found.user_data == &second);
+    CHECK_INT(fa_app_route(app, FA_GET, "/later", handler, NULL), ==, FA_ERR_STATE);
+    fa_app_del(app);
+    fa_app_del(sub);
+}
+
 static int build(const fa_allocator *alloc)
 {
     fa_app *app = fa_app_new(alloc), *sub = fa_app_new(alloc);
@@ -175,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_mounts_are_limited),
         cmocka_unit_test(test_applications_that_mount_each_other_are_refused),
         cmocka_unit_test(test_parameters_of_mounts_are_limited),
+        cmocka_unit_test(test_find),
         cmocka_unit_test(test_every_failing_allocation),
     };
 

@@ -100,6 +100,25 @@ static void test_query(void **state)
 
 /* An answer that comes later finds all of the head, though its buffer is long used for
    other bytes. */
+static void test_query_of_no_request(void **state)
+{
+    fa_arena *arena = fa_arena_new(NULL);
+    fa_slice query = FA_SLICE("a=1&&b+%41=%C3%A9&c"), name, value;
+
+    (void)state;
+    CHECK_INT(fa_query_next(&query, &name, &value, arena), ==, 1);
+    CHECK_SLICE(name, "a");
+    CHECK_SLICE(value, "1");
+    CHECK_INT(fa_query_next(&query, &name, &value, arena), ==, 1);
+    CHECK_SLICE(name, "b A");
+    CHECK_SLICE(value, "\xC3\xA9");
+    CHECK_INT(fa_query_next(&query, &name, &value, arena), ==, 1);
+    CHECK_SLICE(name, "c");
+    CHECK_INT(value.len, ==, 0);
+    CHECK_INT(fa_query_next(&query, &name, &value, arena), ==, 0);
+    fa_arena_del(arena);
+}
+
 static void test_kept_heads(void **state)
 {
     fa_app *app = fa_app_new(NULL);
@@ -207,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_numbers_of_parameters),
         cmocka_unit_test(test_parameters_of_mounts),
         cmocka_unit_test(test_query),
+        cmocka_unit_test(test_query_of_no_request),
         cmocka_unit_test(test_kept_heads),
         cmocka_unit_test(test_numbers_and_lengths),
         cmocka_unit_test(test_reset),
