@@ -4,7 +4,6 @@ import pathlib
 import subprocess
 import sys
 
-import leaks
 import peers
 import pytest
 
@@ -12,7 +11,7 @@ REQUESTS = 256  # of each kind: 20,000 in all
 
 
 def run(site: pathlib.Path, *options: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, leaks.__file__, *map(str, options)]
+    command = [sys.executable, str(peers.HERE / "leaks.py"), *map(str, options)]
     return subprocess.run(
         command, env=peers.environment(site), capture_output=True, text=True, timeout=300
     )
@@ -21,7 +20,7 @@ def run(site: pathlib.Path, *options: object) -> subprocess.CompletedProcess:
 def test_nothing_stays_behind(site: pathlib.Path, loop: str) -> None:
     done = run(site, "--requests", REQUESTS, "--loop", loop)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("\n") == len(leaks.KINDS)
+    assert done.stdout.endswith(" kinds, 0 grown\n")
 
 
 @pytest.mark.parametrize(
