@@ -4,6 +4,7 @@
 #define FA_EXT_PLAN_H
 
 #include "cycle.h"
+#include "plan_input.h"
 
 /* Where a value comes from. These numbers are also in fasterapi/_compile/_params.py. */
 typedef enum param_source {
@@ -129,9 +130,9 @@ PyObject *run_respond(PyObject *op, PyObject *args, PyObject *kwargs);
 
 /* ---- plan_bind.c ---- */
 
-/* The values of the parameters of `req`: new references, room for plan->param_count.
+/* The values of the parameters of a request: new references, room for plan->param_count.
    False when one is missing or not valid, and then no exception is set: FastAPI itself
    says what is wrong. */
-bool plan_bind(const Plan *plan, fa_request *req, PyObject **values);
+bool plan_bind(const Plan *plan, plan_input *input, PyObject **values);
 
 #endif

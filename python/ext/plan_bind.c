@@ -153,12 +153,9 @@ key_of(const plan_param *param)
 /* ---- the sources ---- */
 
 static PyObject *
-from_path(const Plan *plan, const plan_param *param, fa_request *req)
+from_path(const Plan *plan, const plan_param *param, plan_input *input)
 {
-    fa_slice name, v;
-
-    fa_request_param_at(req, (size_t)param->index, &name, &v);
-    return value_of(plan, param, v);
+    return value_of(plan, param, input->ops->capture(input, (size_t)param->index));
 }
 
 static bool
@@ -171,15 +168,15 @@ append(PyObject *list, PyObject *item)
 }
 
 static PyObject *
-all_of_query(const Plan *plan, const plan_param *param, fa_request *req)
+all_of_query(const Plan *plan, const plan_param *param, plan_input *input)
 {
     fa_slice key = key_of(param), name, v;
-    ptrdiff_t n = fa_request_query_count(req);
+    ptrdiff_t n = input->ops->query_count(input);
     PyObject *list = PyList_New(0);
     bool failed = list == NULL || n < 0;
 
     for (ptrdiff_t i = 0; !failed && i < n; ++i) {
-        fa_request_query_at(req, (size_t)i, &name, &v);
+        input->ops->query_at(input, (size_t)i, &name, &v);
         if (fa_slice_equal(name, key))
             failed = !append(list, text_of(PARAM_QUERY, v));
     }
@@ -192,29 +189,49 @@ all_of_query(const Plan *plan, const plan_param *param, fa_request *req)
 }
 
 static PyObject *
-from_query(const Plan *plan, const plan_param *param, fa_request *req)
+from_query(const Plan *plan, const plan_param *param, plan_input *input)
 {
-    fa_slice v;
-    int found;
+    fa_slice key = key_of(param), name, v;
+    ptrdiff_t n;
 
     if (param->many)
-        return all_of_query(plan, param, req);
-    found = fa_request_query_value(req, key_of(param), &v);
-    if (found < 0)
+        return all_of_query(plan, param, input);
+    n = input->ops->query_count(input);
+    if (n < 0)
         return NULL;
-    return found == 1 ? value_of(plan, param, v) : value_if_missing(plan, param);
+    while (n-- > 0) { /* the last one counts */
+        input->ops->query_at(input, (size_t)n, &name, &v);
+        if (fa_slice_equal(name, key))
+            return value_of(plan, param, v);
+    }
+    return value_if_missing(plan, param);
+}
+
+/* `.p` is NULL if there is none. */
+static fa_slice
+first_header(const plan_input *input, fa_slice key)
+{
+    size_t n = input->ops->header_count(input);
+    fa_slice name, v;
+
+    for (size_t i = 0; i < n; ++i) {
+        input->ops->header_at(input, i, &name, &v);
+        if (equal_nocase(name, key))
+            return v;
+    }
+    return (fa_slice){NULL, 0};
 }
 
 static PyObject *
-all_of_header(const Plan *plan, const plan_param *param, fa_request *req)
+all_of_header(const Plan *plan, const plan_param *param, plan_input *input)
 {
     fa_slice key = key_of(param), name, v;
     PyObject *list = PyList_New(0);
-    size_t n = fa_request_header_count(req);
+    size_t n = input->ops->header_count(input);
     bool failed = list == NULL;
 
     for (size_t i = 0; !failed && i < n; ++i) {
-        fa_request_header_at(req, i, &name, &v);
+        input->ops->header_at(input, i, &name, &v);
         if (equal_nocase(name, key))
             failed = !append(list, text_of(PARAM_HEADER, v));
     }
@@ -227,28 +244,28 @@ all_of_header(const Plan *plan, const plan_param *param, fa_request *req)
 }
 
 static PyObject *
-from_header(const Plan *plan, const plan_param *param, fa_request *req)
+from_header(const Plan *plan, const plan_param *param, plan_input *input)
 {
     fa_slice v;
 
     if (param->many)
-        return all_of_header(plan, param, req);
-    v = fa_request_header(req, key_of(param));
+        return all_of_header(plan, param, input);
+    v = first_header(input, key_of(param));
     return v.p != NULL ? value_of(plan, param, v) : value_if_missing(plan, param);
 }
 
 /* Every Cookie field through Starlette's own parser, the later ones over the earlier. */
 static PyObject *
-cookies_of(const Plan *plan, fa_request *req)
+cookies_of(const Plan *plan, plan_input *input)
 {
     PyObject *cookies = PyDict_New();
-    size_t n = fa_request_header_count(req);
+    size_t n = input->ops->header_count(input);
 
     for (size_t i = 0; cookies != NULL && i < n; ++i) {
         fa_slice name, v;
         PyObject *text, *parsed;
 
-        fa_request_header_at(req, i, &name, &v);
+        input->ops->header_at(input, i, &name, &v);
         if (!equal_nocase(name, FA_SLICE("cookie")))
             continue;
         text = text_of(PARAM_HEADER, v);
@@ -262,9 +279,9 @@ cookies_of(const Plan *plan, fa_request *req)
 }
 
 static PyObject *
-from_cookie(const Plan *plan, const plan_param *param, fa_request *req)
+from_cookie(const Plan *plan, const plan_param *param, plan_input *input)
 {
-    PyObject *cookies = cookies_of(plan, req), *value = NULL;
+    PyObject *cookies = cookies_of(plan, input), *value = NULL;
 
     if (cookies == NULL)
         return NULL;
@@ -278,11 +295,11 @@ from_cookie(const Plan *plan, const plan_param *param, fa_request *req)
 /* Whether FastAPI takes the body for JSON without a doubt. It asks email.message, which
    sees more spellings: those are left to it. */
 static bool
-says_json(fa_request *req)
+says_json(plan_input *input)
 {
     static const char json[] = "application/json";
     const size_t n = sizeof(json) - 1;
-    fa_slice v = fa_request_header(req, FA_SLICE("content-type"));
+    fa_slice v = first_header(input, FA_SLICE("content-type"));
 
     if (v.len < n || !equal_nocase((fa_slice){v.p, n}, FA_SLICE("application/json")))
         return false;
@@ -298,12 +315,12 @@ says_json(fa_request *req)
 }
 
 static PyObject *
-from_body(const Plan *plan, const plan_param *param, fa_request *req)
+from_body(const Plan *plan, const plan_param *param, plan_input *input)
 {
-    fa_slice body = fa_request_body(req);
+    fa_slice body = input->ops->body(input);
     PyObject *bytes, *parsed;
 
-    if (body.len == 0 || !says_json(req))
+    if (body.len == 0 || !says_json(input))
         return NULL;
     bytes = PyBytes_FromStringAndSize(body.p, (Py_ssize_t)body.len);
     if (bytes == NULL)
@@ -318,7 +335,7 @@ from_body(const Plan *plan, const plan_param *param, fa_request *req)
     return validated(plan, param, parsed);
 }
 
-typedef PyObject *source_fn(const Plan *plan, const plan_param *param, fa_request *req);
+typedef PyObject *source_fn(const Plan *plan, const plan_param *param, plan_input *input);
 
 static source_fn *const sources[PARAM_SOURCES] = {
     [PARAM_PATH] = from_path,     [PARAM_QUERY] = from_query,
@@ -327,12 +344,12 @@ static source_fn *const sources[PARAM_SOURCES] = {
 };
 
 bool
-plan_bind(const Plan *plan, fa_request *req, PyObject **values)
+plan_bind(const Plan *plan, plan_input *input, PyObject **values)
 {
     for (Py_ssize_t i = 0; i < plan->param_count; ++i) {
         const plan_param *param = &plan->params[i];
 
-        values[i] = sources[param->source](plan, param, req);
+        values[i] = sources[param->source](plan, param, input);
         if (values[i] != NULL)
             continue;
         PyErr_Clear(); /* the application finds the same, and tells it in its own words */

@@ -237,13 +237,15 @@ plan_on_request(fa_request *req, void *user_data)
     const plan_route *route = user_data;
     Plan *plan = route->plan;
     PyObject *args[PLAN_PARAMS_MAX + 1], **values = args + 1;
+    plan_request input;
     Run *run;
 
     if (!applies(plan, route->worker, req)) {
         ++plan->passed_on;
         return cycle_on_request(req, route->worker);
     }
-    if (!plan->fits || !plan_bind(plan, req, values))
+    plan_request_init(&input, req);
+    if (!plan->fits || !plan_bind(plan, &input.input, values))
         return go_direct(plan, route->worker, req);
     ++plan->served;
     run = run_new(route->worker, plan, req);
