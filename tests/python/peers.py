@@ -92,6 +92,15 @@ def serving(kind: str, site: pathlib.Path, logs: pathlib.Path, *options: str, **
             server.stop()
 
 
+def is_idle(server: Server) -> bool:
+    """Whether all its threads wait for something; not for a processor."""
+    for thread in pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):  # one that has just ended
+            if thread.read_text().rpartition(")")[2].split()[0] != "S":
+                return False
+    return True
+
+
 @dataclasses.dataclass
 class Answer:
     """What came over a connection. `fields` without Date; our name for uvicorn's."""
