@@ -36,9 +36,13 @@ class Run:
         if self.arguments.app is not None:
             yield self.arguments.app
             return
+        end = time.monotonic() + self.arguments.seconds
         wanted = self.arguments.requests // self.arguments.processes
         number = self.number
         while self.counts["requests"] < wanted and len(self.differences) < SHOWN:
+            if time.monotonic() > end:
+                self.counts["out of time"] += 1
+                return
             yield number
             number += self.arguments.processes
 
@@ -65,7 +69,7 @@ class Run:
                 yield from side.run(exchange)
             name = f"{seed} request {at}"
             seen = [side.seen for side in sides]
-            if exchange.plain and at % self.arguments.every == 0:
+            if exchange.plain and not app.mutates and at % self.arguments.every == 0:
                 self.counts["also under uvicorn"] += 1
                 yield from reference.run(exchange)
                 self.judge_reference(name, app.source, exchange, [reference.seen, seen[1]])
@@ -96,10 +100,13 @@ class Run:
             for one in seen:
                 one.said.sort()
                 one.logged.sort(key=repr)
+        if exchange.abrupt:
+            # How far they come before they learn that the client is gone is a matter of time.
+            asgi, compiled = Seen(), Seen()
         if exchange.cut and not compiled.said:
             # A plan begins with the whole body; without it the application is not called.
             asgi.said = []
-        if asgi != compiled or self.stray or asgi.stuck:
+        if asgi != compiled or self.stray or any(one.stuck for one in seen):
             self.tell(name, source, exchange, seen, ("asgi", "compiled"))
 
     def judge_reference(
@@ -134,6 +141,7 @@ class Run:
         lines += [f"stray: {text}" for text in self.stray]
         self.stray.clear()
         self.differences.append("\n".join(lines))
+        print(self.differences[-1], flush=True)
 
 
 def take_turns(loop: asyncio.BaseEventLoop, steps: Iterator[None]) -> None:
@@ -166,13 +174,15 @@ def share(arguments: argparse.Namespace, number: int) -> tuple[collections.Count
     gc.collect()
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
-    return run.counts, run.differences + run.stray
+    run.differences += [f"stray: {text}" for text in run.stray]
+    return run.counts, run.differences
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="no new ones then")
     parser.add_argument("--per-app", type=int, default=400)
     parser.add_argument("--every", type=int, default=20, help="so many go to uvicorn, too")
     parser.add_argument("--processes", type=int, default=1)
@@ -192,7 +202,6 @@ def main() -> int:
             shares = pool.starmap(share, [(arguments, n) for n in range(arguments.processes)])
     counts = sum((found for found, _ in shares), collections.Counter())
     problems = [text for _, found in shares for text in found]
-    print("\n".join(problems))
     for name, count in counts.most_common():
         print(f"{count:9}  {name}")
     print(f"{time.monotonic() - began:.1f} s, {len(problems)} differences")

@@ -20,7 +20,7 @@ PRELUDE = '''
 import asyncio, contextvars, dataclasses, enum
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union
 from uuid import UUID
 from fastapi import *
 from fastapi.exceptions import RequestValidationError
@@ -30,6 +30,7 @@ from fastapi.responses import *
 from fastapi.security import *
 from pydantic import *
 from starlette.applications import Starlette
+from typing_extensions import TypedDict
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
@@ -54,6 +55,39 @@ class Known(Exception):
 class Point:
     x: int
     y: float = 2.5
+
+class Pair(TypedDict, total=False):
+    left: int
+    right: str
+
+class Cat(BaseModel):
+    kind: Literal["cat"] = "cat"
+    lives: int
+
+class Dog(BaseModel):
+    kind: Literal["dog"] = "dog"
+    name: str = "rex"
+
+Pet = Annotated[Union[Cat, Dog], Field(discriminator="kind")]
+
+class Tree(BaseModel):
+    v: int
+    below: list["Tree"] = []
+
+class Rooted(RootModel[list[int]]):
+    pass
+
+T = TypeVar("T")
+
+class Box(BaseModel, Generic[T]):
+    held: T
+
+class Thing:
+    def __init__(self, **values):
+        self.__dict__.update(values)
+
+    def __repr__(self):
+        return f"Thing({self.__dict__})"
 
 def checked(value):
     say("checked", value)
@@ -80,6 +114,11 @@ def made(model, values):
 def fails(word):
     say("failing", word)
     raise Known(word)
+
+async def streamed():
+    for piece in ("a", b"", "é"):
+        await asyncio.sleep(0)
+        yield piece
 
 async def later(word):
     await asyncio.sleep(0)
@@ -124,6 +163,7 @@ class Operation:
 class App:
     source: str
     operations: list[Operation]
+    mutates: bool  # a request may change what others meet
 
 
 NAMES = ("a", "b", "q", "x_token", "skip", "user_agent", "item_id", "ümlaut", "class_")
@@ -137,6 +177,7 @@ class Writer:
         self.dependencies: list[Function] = []
         self.operations: list[Operation] = []
         self.count = 0
+        self.mutates = False
 
     def add(self, *lines: str) -> None:
         self.lines.extend(lines)
@@ -224,6 +265,8 @@ class Writer:
             how = dice.random()
             if how < 0.6:
                 return "{" + pairs + "}"
+            if how < 0.64:
+                return f"Thing(**{{{pairs}}})"
             return f"{name}.model_construct(**{{{pairs}}})" if how < 0.7 else f"made({name}, {{{pairs}}})"
 
         return Type(name, lambda dice: json(dice), json, python)
@@ -235,8 +278,12 @@ class Writer:
         dice = self.dice
         kind = any_scalar(dice)
         if name in captured:
-            return f"{name}: {kind.text}", Param("path", name, kind, False, True)
+            text = f"Annotated[{kind.text}, Path(title='t')]" if dice.chance(0.2) else kind.text
+            return f"{name}: {text}", Param("path", name, kind, False, True)
         source = dice.choice(("Query", "Query", "Query", "Header", "Cookie"))
+        if self.models and dice.chance(0.03):
+            model = dice.choice(self.models)
+            return f"{name}: Annotated[{model.text}, {source}()]", Param("query", "a", STR, True, False)
         many = source != "Cookie" and dice.chance(0.2)
         inner = kind
         if many:
@@ -383,7 +430,7 @@ class Writer:
         below, more = self.depends()
         body, sent_body, media = self.body_params(methods)
         special = [t for t, share in (("tasks: BackgroundTasks", 0.12), ("response: Response", 0.1),
-                   ("request: Request", 0.12)) if dice.chance(share)]  # fmt: skip
+                   ("request: Request", 0.12), ("scopes: SecurityScopes", 0.03)) if dice.chance(share)]  # fmt: skip
         arguments = [*declared, *body, *below, *special, "do: int = 0"]
         options, returned = outcomes.response_of(dice, self.models)
         if dice.chance(0.1) and self.dependencies:
@@ -444,6 +491,19 @@ class Writer:
                          f"    say('handler of {error}', {shown}, var.get())",
                          f"    return PlainTextResponse({shown}, 418)")  # fmt: skip
 
+    def mutations(self) -> None:
+        """A path that changes the application: what was compiled before must not be used."""
+        self.mutates = True
+        name = self.dice.choice(self.dependencies).name
+        self.add("@app.get('/mutate')", "async def mutate(do: int = 0):", "    say('mutate', do)",
+                 f"    if do == 0: app.dependency_overrides[{name}] = lambda: 'overridden'",
+                 "    if do == 1: app.dependency_overrides.clear()",
+                 "    if do == 7: app.add_api_route('/none', later, methods=['GET', 'PUT'])",
+                 "    if do == 5: app.router.routes.insert(0, app.router.routes.pop())",
+                 "    return do")  # fmt: skip
+        for _ in range(2):
+            self.operations.append(Operation(("GET",), "/mutate", [Param("query", "do", INT, False, False)]))
+
     def write(self) -> App:
         dice = self.dice
         for _ in range(dice.randrange(1, 4)):
@@ -465,7 +525,7 @@ class Writer:
             self.operation("app", "", inherited)
         for _ in range(dice.choice((0, 0, 1, 2))):
             name, operations = self.router()
-            prefix = dice.choice(("", "/v1", "/{p}"))
+            prefix = dice.choice(("", "/v1", "/{pre}"))
             self.add(f"app.include_router({name}{f', prefix={prefix!r}' if prefix else ''})")
             for operation in operations:
                 operation.path = prefix + operation.path
@@ -476,6 +536,8 @@ class Writer:
                      f"app.mount({dice.choice(('/sub', '/r', '/{p}/sub'))!r}, sub)")  # fmt: skip
             self.operations.append(Operation(("GET",), "/sub/in", [Param("query", "a", INT, False, False)]))
         if dice.chance(0.15):
+            self.mutations()
+        if dice.chance(0.15):
             self.operation("app", "", inherited)
         if dice.chance(0.1):
             self.add(dice.choice((
@@ -483,7 +545,7 @@ class Writer:
                 "app.add_middleware(CORSMiddleware, allow_origins=['*'], allow_headers=['X-A'], expose_headers=['X-B'])",
                 "app.add_middleware(GZipMiddleware, minimum_size=20)",
             )))  # fmt: skip
-        return App(PRELUDE + "\n".join(self.lines) + "\n", self.operations)
+        return App(PRELUDE + "\n".join(self.lines) + "\n", self.operations, self.mutates)
 
 
 def indented(lines: list[str], by: int) -> list[str]:

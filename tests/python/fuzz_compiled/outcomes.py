@@ -8,7 +8,7 @@ RESULTS = (
     *("None", "[]", "{}", "''", "0", "True", "1.5", "2.5e-7", "1e22", "2**70", "-0.0", "'é漢\\x7f\\x00\\n\"\\\\'"),
     *("{'a': {'b': [1, None, 'x']}}", "{'_sa_x': 1, '_s': 2}", "{1: 2, None: 3, True: 4, 1.5: 5}", "{Color.red: 1}"),
     *("float('nan')", "[float('inf')]", "{'a': -float('inf')}", "'\\ud800'", "{'\\ud800': 1}", "b'abc'", "b'\\xff'"),
-    *("{1}", "(1, 2)", "frozenset()", "[Color.blue, Level.low]", "UUID(int=1)", "date(2026, 1, 2)", "Decimal('1.10')"),
+    *("Thing(a=1, name='x')", "Rooted([1])", "Pet", "Box[int](held=2)", "{1}", "(1, 2)", "frozenset()", "[Color.blue, Level.low]", "UUID(int=1)", "date(2026, 1, 2)", "Decimal('1.10')"),
     *("timedelta(seconds=1.5)", "Point(1)", "[Point(1)]", "Opaque()", "Numbers()", "range(3)", "Ellipsis", "int"),
     *("{'a': Opaque()}", "[[[[[]]]]]", "'x' * 5000", "[{'i': i, 'v': i / 7} for i in range(40)]", "Exception('e')"),
     *("{'a': 1, 'b': {'a': (1,)}}", "{(1, 2): 3}", "[True, False, None]", "'</script>'", "' '"),
@@ -18,13 +18,13 @@ ANSWERS = (
     "RedirectResponse('/elsewhere?é')", "Response(status_code=204)", "Response(b'raw', media_type='image/png')",
     "Response(status_code=304)", "PlainTextResponse('bg', background=BackgroundTask(later, 'own'))",
     "StreamingResponse(iter(['a', 'b', '']), media_type='text/plain')", "Response('x', headers={'X-A': '1', 'x-a': '2'})",
-    "JSONResponse('x', background=BackgroundTask(fails, 'own'))", "Response(status_code=205)",
+    "JSONResponse('x', background=BackgroundTask(fails, 'own'))", "Response(status_code=205)", "StreamingResponse(streamed(), 206)", "FileResponse('/nowhere')",
 )  # fmt: skip
 RAISED = (
     "HTTPException(409, {'why': 'é'}, {'X-Why': 'y'})", "HTTPException(404)", "HTTPException(418, [1, 2])",
     "HTTPException(204)", "StarletteHTTPException(401, 'no')", "Known('k')", "ValueError('v')", "KeyError('é')",
     "RequestValidationError([{'type': 't', 'loc': ('a',), 'msg': 'm', 'input': 1}])", "HTTPException(500, 'own')",
-    "ExceptionGroup('g', [ValueError('in')])", "StopIteration('s')", "asyncio.TimeoutError()", "HTTPException(409, Opaque())",
+    "asyncio.CancelledError()", "ExceptionGroup('g', [ValueError('in')])", "StopIteration('s')", "asyncio.TimeoutError()", "HTTPException(409, Opaque())",
 )  # fmt: skip
 
 
@@ -111,8 +111,19 @@ def yielding(dice: Dice, name: str, told: str) -> list[str]:
 
 def of_endpoint(dice: Dice, word: str, arguments: list[str], told: str, returned: Returned) -> list[str]:
     lines = special_of(dice, arguments)
-    if "async" in word and dice.chance(0.15):
-        lines.append("await asyncio.sleep(0)")
+    if "async" in word:
+        lines += [line for line, share in (
+            ("await asyncio.sleep(0)", 0.12), ("await asyncio.sleep(0.001)", 0.01),
+            ("await asyncio.create_task(later('task'))", 0.02),
+            ("say(asyncio.current_task() is not None, await asyncio.gather(later(1), later(2)))", 0.02),
+            ("async with asyncio.timeout(5): await later('timed')", 0.02),
+        ) if dice.chance(share)]  # fmt: skip
+    if "request: Request" in arguments and "async" in word:
+        lines += [line for line, share in (
+            ("say(await request.body())", 0.15), ("say([c async for c in request.stream()])", 0.1),
+            ("request.state.x = 1; say(request.state.x)", 0.1), ("say(await request.is_disconnected())", 0.1),
+            ("request.scope['path'] = '/other'", 0.05), ("say(await request.form())", 0.03),
+        ) if dice.chance(share)]  # fmt: skip
     if dice.chance(0.1):
         lines.append("var.set('endpoint')")
     lines.append(f"if do == 1: raise {dice.choice(RAISED)}")

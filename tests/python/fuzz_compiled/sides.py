@@ -101,7 +101,8 @@ class Side:
                 self.socket.sendall(piece)
             except OSError:
                 self.seen.closed = True
-            yield from self.settle()
+            if not exchange.abrupt:
+                yield from self.settle()
         if exchange.ends or self.seen.closed:
             self.socket.close()
             self.socket = None
@@ -134,9 +135,11 @@ class Side:
         return True
 
     def is_busy(self) -> bool:
-        """Callbacks of the loop wait for their turn, or threads work. Who waits for the
+        """Callbacks of the loop wait for their turn, timers for their time, or threads work. Who waits for the
         client waits for us."""
-        return bool(self.loop._ready) or threads_are_busy()
+        soon = self.loop.time() + 1
+        timers = any(t.when() < soon and not t.cancelled() for t in self.loop._scheduled)
+        return bool(self.loop._ready) or timers or threads_are_busy()
 
     def connect(self) -> Iterator[None]:
         raise NotImplementedError

@@ -21,6 +21,7 @@ class Exchange:
 
     pieces: list[bytes]
     ends: bool = False
+    abrupt: bool = False  # without a look at what comes
     plain: bool = True  # uvicorn reads the same message in it
     pipelined: bool = False
     cut: bool = False  # it ends within a message
@@ -153,6 +154,8 @@ class Traffic:
                 lines.append(f"Content-Type: {media}")
         if dice.chance(0.03):
             lines.append("Connection: close")
+        if body and dice.chance(0.01):
+            body = b" " * 70_000 + body
         payload = body or b""
         if body is not None and dice.chance(0.1):
             lines.append("Transfer-Encoding: chunked")
@@ -161,6 +164,7 @@ class Traffic:
             lines.append(f"Content-Length: {len(payload)}")
         head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
         plain = head.isascii() and b"HTTP/1.0" not in head and method != "BREW"
+        plain = plain and len(payload) < 60_000  # docs/differences-uvicorn.md: not read
         return head, payload, plain
 
     def chunks(self, body: bytes):
@@ -178,9 +182,11 @@ class Traffic:
         pipelined = len(messages) > 1
         plain = not pipelined and messages[0][2]
         if dice.chance(0.01):
-            return Exchange([sent[: dice.randrange(1, len(sent))]], True, False, pipelined, True)
+            return Exchange([sent[: dice.randrange(1, len(sent))]], True, False, False, pipelined, True)
+        if dice.chance(0.02):
+            return Exchange([sent], True, True, False, pipelined)
         if dice.chance(0.05) and len(sent) > 3:
             cuts = sorted(dice.sample(range(1, len(sent)), dice.randrange(1, 3)))
             bounds = [0, *cuts, len(sent)]
-            return Exchange([sent[a:b] for a, b in zip(bounds, bounds[1:])], False, plain, pipelined)
-        return Exchange([sent], dice.chance(0.005), plain, pipelined)
+            return Exchange([sent[a:b] for a, b in zip(bounds, bounds[1:])], False, False, plain, pipelined)
+        return Exchange([sent], dice.chance(0.005), False, plain, pipelined)

@@ -110,6 +110,10 @@ SCALARS = (
     scalar("Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]", (" A ", "b"), quoted(" A "), "' A '"),
     scalar("Annotated[int, Strict()]", ("1",), ("1", "2"), "1"),
 )
+SCALARS += (
+    scalar("AnyUrl", ("http://a.example/é?q", "x:y"), quoted("http://a.example"), "AnyUrl('http://a.example/é')"),
+    scalar("SecretStr", ("secret",), quoted("secret"), "SecretStr('s')"),
+)
 # Validating it runs code of the application.
 IMPURE = scalar("Annotated[int, AfterValidator(checked)]", ("1", "5", "3"), ("1", "5", "3"), "4")
 
@@ -155,6 +159,18 @@ def mapped(inner: Type) -> Type:
     )
 
 
+# Of the prelude.
+SHAPES = (
+    scalar("Pair", ("x",), ('{"left": 1, "right": "x"}', '{"left": "1"}'), "{'left': 1, 'right': 'x'}"),
+    scalar("Point", ("x",), ('{"x": 1, "y": 2}', '{"x": "1"}', '{"x": 1.5}'), "Point(1)|{'x': 1}"),
+    scalar("Pet", ("x",), ('{"kind": "cat", "lives": 9}', '{"kind": "dog", "name": "x"}', '{"kind": "cow"}'),
+           "Cat(lives=3)|{'kind': 'dog', 'name': 'é'}"),
+    scalar("Tree", ("x",), ('{"v": 1, "below": [{"v": 2}, {"v": 3, "below": []}]}', '{"v": 1}'), "Tree(v=1, below=[Tree(v=2)])"),
+    scalar("Rooted", ("x",), ("[1, 2]", "[]", '["1"]'), "Rooted([1])|[1, '2']"),
+    scalar("Json[list[int]]", ("[1, 2]", "[]", '["3"]', "[1"), quoted("[1, 2]", "[]"), "[1]"),
+    scalar("Annotated[str, Field(max_length=3)] | Annotated[int, Field(gt=5)]", ("abc", "7", "abcd"), ('"abc"', "7"), "7"),
+    scalar("Box[int]", ("x",), ('{"held": 5}', '{"held": "5"}'), "Box[int](held=1)|{'held': 2}"),
+)  # fmt: skip
 ANY = Type("Any", lambda dice: "x", lambda dice: dice.choice(ODD_JSON[:20]), lambda dice: "[1, {'a': None}]")
 
 
@@ -171,6 +187,8 @@ def field_type(dice: Dice, models: list[Type], depth: int = 0) -> Type:
         return listed(dice.choice((INT, STR)), dice.choice(("set", "tuple")))
     if at < 0.34:
         return ANY
+    if at < 0.38:
+        return dice.choice(SHAPES)
     if models and at < 0.5:
         return dice.choice(models)
     return any_scalar(dice)
