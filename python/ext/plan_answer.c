@@ -42,20 +42,24 @@ modelled(Run *run, PyObject *result)
     return json;
 }
 
+/* With the scope that the application has had, if it has: it may have changed it. */
 static void
-log_access(Worker *worker, fa_request *req, int status)
+log_access(const Run *run, fa_request *req, int status)
 {
-    PyObject *scope, *logged = NULL;
+    Worker *worker = run->worker;
+    PyObject *scope, *number;
 
     if (worker->on_access == Py_None)
         return;
-    scope = scope_of_request(worker, req);
-    if (scope != NULL)
-        logged = PyObject_CallFunction(worker->on_access, "Oi", scope, status);
-    if (logged == NULL)
+    scope =
+        run->cycle != NULL ? Py_NewRef(run->cycle->scope) : scope_of_request(worker, req);
+    number = scope != NULL ? PyLong_FromLong(status) : NULL;
+    if (number != NULL)
+        access_log(worker, scope, number);
+    else
         PyErr_WriteUnraisable(worker->on_access);
     Py_XDECREF(scope);
-    Py_XDECREF(logged);
+    Py_XDECREF(number);
 }
 
 /* Whom to answer; NULL: the client is gone. */
@@ -69,7 +73,7 @@ begin_answer(Run *run, int status)
         run->cycle->started = run->cycle->complete = true;
     run->req = NULL; /* over with this answer */
     if (req != NULL)
-        log_access(run->worker, req, status);
+        log_access(run, req, status);
     return req;
 }
 

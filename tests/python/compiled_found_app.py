@@ -1,6 +1,8 @@
 """What the fuzzer of the compiled tier has found, each as small as it gets."""
 
-from fastapi import BackgroundTasks, FastAPI
+import asyncio
+
+from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 app = FastAPI()
@@ -34,3 +36,17 @@ async def fails(word: str):
 async def task_fails(tasks: BackgroundTasks):
     tasks.add_task(fails, "late")
     return 1
+
+
+# The log tells the path that the application has left in the scope.
+@app.get("/rewritten")
+async def rewritten(request: Request):
+    request.scope["path"] = "/other"
+    return 1
+
+
+@app.get("/rewritten-later")
+async def rewritten_later(request: Request):
+    request.scope["query_string"] = b"a=1"
+    await asyncio.sleep(0.002)
+    raise HTTPException(409)

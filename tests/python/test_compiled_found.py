@@ -8,6 +8,8 @@ from corpus import simple
 
 CASES = [
     simple("/task-fails"),
+    simple("/rewritten"),
+    simple("/rewritten-later"),
 ]
 
 
