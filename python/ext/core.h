@@ -270,8 +270,9 @@ struct Worker {
     WebSocket *handshakes; /* those that the application has not answered; borrowed */
 
     plan_route *plan_routes;
-    unsigned long long polls; /* calls of poll() so far */
-    json_text text;           /* the body being written; its memory is kept */
+    unsigned long long polls;        /* calls of poll() so far */
+    unsigned long long through_asgi; /* requests that the application was called for */
+    json_text text;                  /* the body being written; its memory is kept */
 
     /* Options: keywords of Worker(), listed in options.c. Objects may be None. */
     fa_server_options options;
@@ -289,6 +290,7 @@ struct Worker {
     PyObject *asgi_version;     /* str */
     PyObject *server_header;    /* str */
     PyObject *routes;           /* tuple, see plan.h, or None */
+    PyObject *watch;            /* told of requests of plans, see plan_watch(); or None */
     PyObject *unix_path;        /* str: where unix sockets listen; or None */
     PyObject *headers;          /* sequence of pairs of bytes, sent with every answer */
     PyObject *extensions;       /* sequence of str: those that scopes offer */

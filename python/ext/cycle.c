@@ -158,6 +158,7 @@ cycle_on_request(fa_request *req, void *user_data)
     Cycle *self;
     carrier_job job;
 
+    ++worker->through_asgi;
     if (fa_request_is_websocket(req) && worker->ws)
         return websocket_on_request(worker, req);
     self = cycle_new(worker, req);
@@ -204,6 +205,20 @@ cycle_take_over(Worker *worker, fa_request *req, fa_deferred *deferred, PyObject
     return self;
 }
 
+/* What who watches has made of `triple`, which is given up. */
+static PyObject *
+watched(const Cycle *self, PyObject *triple)
+{
+    PyObject *made = PyObject_CallMethod(self->worker->watch, "asgi", "O", triple);
+
+    Py_DECREF(triple);
+    if (made != NULL && !(PyTuple_Check(made) && PyTuple_GET_SIZE(made) == 3)) {
+        PyErr_SetString(PyExc_TypeError, "asgi() must return three objects");
+        Py_CLEAR(made);
+    }
+    return made;
+}
+
 PyObject *
 cycle_triple(Cycle *self)
 {
@@ -214,7 +229,8 @@ cycle_triple(Cycle *self)
         triple = PyTuple_Pack(3, self->scope, receive, send);
     Py_XDECREF(receive);
     Py_XDECREF(send);
-    return triple;
+    return triple != NULL && self->worker->watch != Py_None ? watched(self, triple)
+                                                            : triple;
 }
 
 PyObject *

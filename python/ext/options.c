@@ -34,6 +34,7 @@ static const option options[] = {
     {"handshake_reason", OPTION_OBJECT, offsetof(Worker, handshake_reason)},
     {"state", OPTION_DICT, offsetof(Worker, state)},
     {"routes", OPTION_OBJECT, offsetof(Worker, routes)},
+    {"watch", OPTION_OBJECT, offsetof(Worker, watch)},
     {"root_path", OPTION_STR, offsetof(Worker, root_path)},
     {"asgi_version", OPTION_STR, offsetof(Worker, asgi_version)},
     {"unix_path", OPTION_OBJECT, offsetof(Worker, unix_path)},

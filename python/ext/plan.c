@@ -159,6 +159,7 @@ objects_of(Plan *plan, size_t i)
         offsetof(Plan, to_json_values), offsetof(Plan, parse_cookies),
         offsetof(Plan, from_json),      offsetof(Plan, direct),
         offsetof(Plan, quick),          offsetof(Plan, plain_call),
+        offsetof(Plan, sampler),
     };
 
     if (i >= sizeof(offsets) / sizeof(offsets[0]))
@@ -221,6 +222,43 @@ plan_get_passed_on(PyObject *op, void *Py_UNUSED(closure))
     return PyLong_FromUnsignedLongLong(((Plan *)op)->passed_on);
 }
 
+/* sample(sampler, n): the n-th request from now is answered by sampler(run). */
+static PyObject *
+plan_sample(PyObject *op, PyObject *args)
+{
+    Plan *plan = (Plan *)op;
+    PyObject *sampler;
+    unsigned long long n;
+
+    if (!PyArg_ParseTuple(args, "OK:sample", &sampler, &n))
+        return NULL;
+    Py_XSETREF(plan->sampler, Py_NewRef(sampler));
+    plan->sample_in = n;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+plan_demote(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ((Plan *)op)->demoted = true;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+plan_get_demoted(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(((Plan *)op)->demoted);
+}
+
+static PyMethodDef plan_methods[] = {
+    {"sample", plan_sample, METH_VARARGS,
+     PyDoc_STR("sample(sampler, n): sampler(run) answers the n-th request from now; 0: "
+               "none.")},
+    {"demote", plan_demote, METH_NOARGS,
+     PyDoc_STR("From the next poll on every request is left to the application.")},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyGetSetDef plan_getset[] = {
     {"served", plan_get_served, NULL, PyDoc_STR("Requests whose endpoint it called."),
      NULL},
@@ -228,6 +266,7 @@ static PyGetSetDef plan_getset[] = {
      PyDoc_STR("Requests that it left to FastAPI's own handler of the route."), NULL},
     {"passed_on", plan_get_passed_on, NULL,
      PyDoc_STR("Requests that it left to the application."), NULL},
+    {"demoted", plan_get_demoted, NULL, PyDoc_STR("Whether demote() was called."), NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -237,6 +276,7 @@ static PyType_Slot plan_slots[] = {
     {Py_tp_traverse, plan_traverse},
     {Py_tp_clear, plan_clear},
     {Py_tp_dealloc, plan_dealloc},
+    {Py_tp_methods, plan_methods},
     {Py_tp_getset, plan_getset},
     {0, NULL},
 };

@@ -76,11 +76,13 @@ typedef struct Plan {
     PyObject *parse_cookies; /* of Starlette */
     PyObject *from_json;     /* of pydantic_core */
     int status;
-    unsigned long long checked;   /* the poll in which the guards were looked at last */
-    bool applies, fits;           /* what they said: the hard ones, and all */
     unsigned long long served;    /* requests whose endpoint it called */
     unsigned long long directed;  /* left to `direct` */
     unsigned long long passed_on; /* left to the application */
+    PyObject *sampler; /* sampler(run): the coroutine that answers a request in place of
+                          the endpoint, as a runner does; or NULL */
+    unsigned long long sample_in; /* so many requests from now; 0: never */
+    bool demoted;                 /* for good: every request is left to the application */
 } Plan;
 
 /* One request that a plan serves. */
@@ -103,6 +105,8 @@ struct plan_route {
     Worker *worker; /* borrowed: it owns this */
     Plan *plan;     /* borrowed: worker->routes has it */
     plan_route *next;
+    unsigned long long checked; /* the poll in which the guards were looked at last */
+    bool applies, fits;         /* what they said: the hard ones, and all */
 };
 
 /* An fa_handler; `user_data` is the plan_route. */
@@ -111,6 +115,11 @@ int plan_on_request(fa_request *req, void *user_data);
 /* The request as an ASGI application has it, made at the first call. NULL with an
    exception. */
 Cycle *run_cycle(Run *run);
+
+/* Tells worker->watch, if there is one, by calling its method `what`: run_began() or
+   run_directed(), run_answers(), run_ended(). Its asgi(scope, receive, send) gives what
+   is used in their place. */
+void plan_watch(const Worker *worker, const char *what);
 
 /* ---- plan_answer.c: from what an endpoint returns to the answer ---- */
 

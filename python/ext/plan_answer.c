@@ -69,6 +69,7 @@ begin_answer(Run *run, int status)
     fa_request *req = run->cycle != NULL ? run->cycle->req : run->req;
 
     run->answered = true;
+    plan_watch(run->worker, "run_answers");
     if (run->cycle != NULL)
         run->cycle->started = run->cycle->complete = true;
     run->req = NULL; /* over with this answer */

@@ -61,7 +61,8 @@ add(Worker *worker, PyObject *row)
             PyErr_SetString(PyExc_TypeError, "a route has a Plan or None");
             return -1;
         }
-        *kept = (plan_route){worker, (Plan *)object, worker->plan_routes};
+        *kept = (plan_route){
+            .worker = worker, .plan = (Plan *)object, .next = worker->plan_routes};
         worker->plan_routes = kept;
         route.handler = plan_on_request;
         route.user_data = kept;

@@ -19,8 +19,6 @@ guard_holds(const plan_guard *guard)
     return holds;
 }
 
-/* Once a poll: requests that are served in one come at the same time. What one of them
-   changes counts for those that come after it has been answered. */
 static bool
 all_hold(const Plan *plan, Py_ssize_t from, Py_ssize_t to)
 {
@@ -34,24 +32,26 @@ all_hold(const Plan *plan, Py_ssize_t from, Py_ssize_t to)
 /* Once a poll: requests that are served in one come at the same time. What one of them
    changes counts for those that come after it has been answered. */
 static void
-ask_guards(Plan *plan, const Worker *worker)
+ask_guards(plan_route *route)
 {
-    if (plan->checked == worker->polls)
+    const Plan *plan = route->plan;
+
+    if (route->checked == route->worker->polls)
         return;
-    plan->checked = worker->polls;
-    plan->applies = all_hold(plan, 0, plan->hard_count);
-    plan->fits = plan->applies && all_hold(plan, plan->hard_count, plan->guard_count);
+    route->checked = route->worker->polls;
+    route->applies = !plan->demoted && all_hold(plan, 0, plan->hard_count);
+    route->fits = route->applies && all_hold(plan, plan->hard_count, plan->guard_count);
 }
 
 static bool
-applies(Plan *plan, const Worker *worker, fa_request *req)
+applies(plan_route *route, fa_request *req)
 {
     fa_slice path = fa_request_path(req);
 
-    ask_guards(plan, worker);
+    ask_guards(route);
     /* To Python's patterns the end may also be before a newline. */
-    return plan->applies && memchr(path.p, '\n', path.len) == NULL &&
-           !(fa_request_is_websocket(req) && worker->ws);
+    return route->applies && memchr(path.p, '\n', path.len) == NULL &&
+           !(route->worker->ws && fa_request_is_websocket(req));
 }
 
 /* ---- the end ---- */
@@ -77,6 +77,29 @@ run_cycle(Run *run)
     return run->cycle;
 }
 
+void
+plan_watch(const Worker *worker, const char *what)
+{
+    PyObject *res = NULL;
+
+    if (worker->watch == Py_None)
+        return;
+    res = PyObject_CallMethod(worker->watch, what, NULL);
+    if (res == NULL)
+        PyErr_WriteUnraisable(worker->watch);
+    Py_XDECREF(res);
+}
+
+/* What goes on in Python after it has been watched until now. */
+static bool
+on_last_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *next)
+{
+    bool more = cycle_done(owner, result, error, next);
+
+    plan_watch(((Cycle *)owner)->worker, "run_ended");
+    return more;
+}
+
 /* What the plan cannot answer goes on in Python, as the application's own answer. */
 static bool
 go_on(Run *run, PyObject *error, PyObject *result, carrier_job *next)
@@ -93,33 +116,43 @@ go_on(Run *run, PyObject *error, PyObject *result, carrier_job *next)
         cycle_report_raised(cycle);
         return false;
     }
-    *next = (carrier_job){coroutine, Py_NewRef((PyObject *)cycle), cycle_done};
+    *next = (carrier_job){coroutine, Py_NewRef((PyObject *)cycle), on_last_done};
     return true;
 }
 
 static bool
-on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *next)
+done(Run *run, PyObject *result, PyObject *error, carrier_job *next)
 {
-    Run *run = (Run *)owner;
     PyObject *raised;
     bool more;
-    int done = 0;
+    int rv = 0;
 
     run->over = true;
     if (error == NULL && run->runs) /* it has answered, or an answer of the user's not */
         return run->cycle != NULL &&
                cycle_done((PyObject *)run->cycle, result, NULL, next);
     if (error == NULL)
-        done = plan_answer(run, result);
-    if (done == 1)
+        rv = plan_answer(run, result);
+    if (rv == 1)
         return false;
     if (error != NULL && !run->direct && plan_answer_error(run, error))
         return false;
-    if (done == 0)
+    if (rv == 0)
         return go_on(run, error, result != NULL ? result : Py_None, next);
     raised = application_take_error();
     more = !plan_answer_error(run, raised) && go_on(run, raised, Py_None, next);
     Py_DECREF(raised);
+    return more;
+}
+
+static bool
+on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *next)
+{
+    Run *run = (Run *)owner;
+    bool more = done(run, result, error, next);
+
+    if (!more)
+        plan_watch(run->worker, "run_ended");
     return more;
 }
 
@@ -167,8 +200,10 @@ fail_to_begin(Run *run)
     if (on_done((PyObject *)run, NULL, raised, &next)) {
         Cycle *cycle = run->cycle;
 
-        if (carrier_run(run->worker, &next) < 0)
+        if (carrier_run(run->worker, &next) < 0) {
             cycle_report_raised(cycle);
+            plan_watch(run->worker, "run_ended");
+        }
         Py_DECREF(next.owner);
     }
     Py_DECREF(raised);
@@ -201,11 +236,22 @@ run_new(Worker *worker, Plan *plan, fa_request *req)
     return run;
 }
 
+/* Whether this is the request that both tiers are to answer. */
+static bool
+is_sample(Plan *plan)
+{
+    return plan->sample_in != 0 && --plan->sample_in == 0 && plan->sampler != NULL;
+}
+
 /* The endpoint's awaitable, or NULL with an exception. args[0] is for the Run. */
 static PyObject *
-called(const Plan *plan, Run *run, PyObject **args)
+called(Plan *plan, Run *run, PyObject **args)
 {
     run->runs = plan->is_runner;
+    if (is_sample(plan)) {
+        run->runs = true;
+        return PyObject_CallOneArg(plan->sampler, (PyObject *)run);
+    }
     if (!plan->is_runner)
         return PyObject_Vectorcall(plan->endpoint, args + 1,
                                    0 | PY_VECTORCALL_ARGUMENTS_OFFSET, plan->names);
@@ -226,6 +272,7 @@ go_direct(Plan *plan, Worker *worker, fa_request *req)
     }
     ++plan->directed;
     run->runs = run->direct = true;
+    plan_watch(worker, "run_directed");
     begin(run, PyObject_CallOneArg(plan->direct, (PyObject *)run));
     Py_DECREF((PyObject *)run);
     return 0;
@@ -234,25 +281,27 @@ go_direct(Plan *plan, Worker *worker, fa_request *req)
 int
 plan_on_request(fa_request *req, void *user_data)
 {
-    const plan_route *route = user_data;
+    plan_route *route = user_data;
     Plan *plan = route->plan;
     PyObject *args[PLAN_PARAMS_MAX + 1], **values = args + 1;
     plan_request input;
     Run *run;
 
-    if (!applies(plan, route->worker, req)) {
+    if (!applies(route, req)) {
         ++plan->passed_on;
         return cycle_on_request(req, route->worker);
     }
     plan_request_init(&input, req);
-    if (!plan->fits || !plan_bind(plan, &input.input, values))
+    if (!route->fits || !plan_bind(plan, &input.input, values))
         return go_direct(plan, route->worker, req);
     ++plan->served;
     run = run_new(route->worker, plan, req);
-    if (run != NULL)
+    if (run != NULL) {
+        plan_watch(route->worker, plan->direct != Py_None ? "run_began" : "run_directed");
         begin(run, called(plan, run, args));
-    else
+    } else {
         PyErr_WriteUnraisable((PyObject *)plan);
+    }
     for (Py_ssize_t i = 0; i < plan->param_count; ++i)
         Py_DECREF(values[i]);
     if (run == NULL)

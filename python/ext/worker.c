@@ -229,13 +229,14 @@ worker_counters(PyObject *op, PyObject *Py_UNUSED(ignored))
         return NULL;
     fa_worker_counters(worker, &c);
     return Py_BuildValue(
-        "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}", "connections",
+        "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}", "connections",
         (unsigned long long)c.connections, "connections_open",
         (unsigned long long)c.connections_open, "connections_shed",
         (unsigned long long)c.connections_shed, "requests",
         (unsigned long long)c.requests, "active", (unsigned long long)c.active,
         "malformed", (unsigned long long)c.malformed, "bytes_in",
-        (unsigned long long)c.bytes_in, "bytes_out", (unsigned long long)c.bytes_out);
+        (unsigned long long)c.bytes_in, "bytes_out", (unsigned long long)c.bytes_out,
+        "through_asgi", ((Worker *)op)->through_asgi);
 }
 
 static int

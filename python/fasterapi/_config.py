@@ -10,13 +10,16 @@ import socket
 import ssl
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fasterapi import _app, _bind, _limits, _logging, _systemd
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._options import DEFAULTS, OptionError, UnsupportedOption, refuse_unsupported
 from fasterapi._proxy import ProxyHeaders
 from fasterapi._watched import Watched
+
+if TYPE_CHECKING:
+    from fasterapi._compile._application import Compiled
 
 STARTUP_FAILURE = 3
 SERVER_NAME = "fasterapi"
@@ -262,7 +265,7 @@ class Config:
             )
         return made
 
-    def compile_routes(self) -> tuple[Any, ...] | None:
+    def compile_routes(self) -> Compiled | None:
         """What the core may answer without the application; called after the startup of
         the lifespan, which may still add routes. None: nothing."""
         if self.engine == "asgi":
@@ -285,7 +288,7 @@ class Config:
             counts["direct"],
             counts["asgi"],
         )
-        return compiled.table
+        return compiled
 
     def make_lifespan(self) -> Lifespan | NoLifespan:
         if self.lifespan == "off":

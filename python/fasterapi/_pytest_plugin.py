@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 VARIABLES = {"fasterapi": "FASTERAPI_PYTEST", "fasterapi_async": "FASTERAPI_PYTEST_ASYNC"}
+ENGINES = ("asgi", "auto")  # the default first
 OFF = ("", "0", "false", "no", "off")
 
 
@@ -22,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fasterapi-async", action="store_true", help=told_async)
     parser.addini("fasterapi", f"{told} (as --fasterapi)", type="bool", default=False)
     parser.addini("fasterapi_async", told_async, type="bool", default=False)
+    told_engine = "auto: routes that are understood are served by plans; asgi: none"
+    group.addoption("--fasterapi-engine", choices=ENGINES, default=None, help=told_engine)
+    parser.addini("fasterapi_engine", told_engine, default=ENGINES[0])
 
 
 def _wanted(config: pytest.Config, name: str) -> bool:
@@ -31,14 +35,23 @@ def _wanted(config: pytest.Config, name: str) -> bool:
     return variable.lower() not in OFF if variable is not None else config.getini(name)
 
 
+def _engine(config: pytest.Config) -> str:
+    engine = config.getoption("fasterapi_engine") or os.environ.get("FASTERAPI_ENGINE")
+    engine = engine or config.getini("fasterapi_engine")
+    if engine not in ENGINES:
+        raise pytest.UsageError(f"fasterapi_engine must be one of {', '.join(ENGINES)}")
+    return engine
+
+
 def pytest_configure(config: pytest.Config) -> None:
     asynchronous = _wanted(config, "fasterapi_async")
     if not asynchronous and not _wanted(config, "fasterapi"):
         return
     try:
-        from fasterapi.testclient import _swap
+        from fasterapi.testclient import _plans, _swap
     except (ImportError, RuntimeError) as error:  # Starlette raises the latter without httpx
         raise pytest.UsageError(f"--fasterapi: {error}") from error
+    _plans.engine = _engine(config)
     config.pluginmanager.register(Engine(_swap.swap(asynchronous=asynchronous)), "fasterapi-engine")
 
 

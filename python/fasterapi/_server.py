@@ -16,13 +16,16 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fasterapi import _app, _core, _extensions, _limits, _logging
 from fasterapi._config import SERVER_NAME, STARTUP_FAILURE, Config
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._systemd import Notifier
 from fasterapi._websocket import handshake_reason, log_connection, log_handshake
+
+if TYPE_CHECKING:
+    from fasterapi._compile._application import Route
 
 TICK_S = 0.1
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -70,11 +73,23 @@ class Listener:
         """Closed it is."""
 
 
+def tasks_of(worker: _core.Worker) -> list[asyncio.Task[Any]]:
+    """Those in which a request runs that is waiting for something."""
+    found = []
+    for task in asyncio.all_tasks():
+        carrier = task.get_coro()
+        if isinstance(carrier, _core.Carrier) and carrier.worker is worker:
+            if carrier.cr_await is not None:
+                found.append(task)
+    return found
+
+
 class ServerState:
     """Figures of a running server; zero before and after."""
 
     def __init__(self) -> None:
         self.worker: _core.Worker | None = None
+        self.routes: list[Route] = []  # with the requests of each by tier: Route.requests
 
     @property
     def connections(self) -> int:
@@ -91,15 +106,18 @@ class ServerState:
     @property
     def tasks(self) -> list[asyncio.Task[Any]]:
         """Those in which a request runs that is waiting for something."""
+        return [] if self.worker is None else tasks_of(self.worker)
+
+    @property
+    def tiers(self) -> dict[str, int]:
+        """Requests by the tier that has served them."""
         if self.worker is None:
-            return []
-        found = []
-        for task in asyncio.all_tasks():
-            carrier = task.get_coro()
-            if isinstance(carrier, _core.Carrier) and carrier.worker is self.worker:
-                if carrier.cr_await is not None:
-                    found.append(task)
-        return found
+            return {}
+        found = {"compiled": 0, "direct": 0}
+        for route in self.routes:
+            for tier in found:
+                found[tier] += route.requests.get(tier, 0)
+        return {**found, "asgi": self.worker.counters()["through_asgi"]}
 
 
 class Server:
@@ -197,7 +215,7 @@ class Server:
             on_connection=log_connection,
             handshake_reason=handshake_reason,
             state=self.lifespan.state,
-            routes=config.compile_routes(),
+            routes=self._compiled_table(),
             root_path=config.root_path,
             asgi_version=config.asgi_version,
             unix_path=listening[0].getsockname() if on_unix else None,
@@ -216,7 +234,26 @@ class Server:
             worker.listen(listener)
         loop.add_reader(worker.fileno(), worker.poll)
 
+    def _compiled_table(self) -> tuple[Any, ...] | None:
+        compiled = self.config.compile_routes()
+        if compiled is None:
+            return None
+        self.server_state.routes = compiled.routes
+        return compiled.table
+
+    def _log_tiers(self) -> None:
+        """At the end, what has served the requests: each route at level debug."""
+        state = self.server_state
+        if self.config.engine == "asgi" or state.worker is None:
+            return
+        for route in state.routes:
+            if told := ", ".join(f"{count} {tier}" for tier, count in route.requests.items()):
+                logger.debug("Engine: %s %s: %s", " ".join(route.methods), route.path, told)
+        tiers = ", ".join(f"{count} {tier}" for tier, count in state.tiers.items())
+        logger.info("Engine: requests by tier: %s", tiers)
+
     def _close_worker(self) -> None:
+        self._log_tiers()
         worker, self.server_state.worker = self.server_state.worker, None
         if worker is not None:
             asyncio.get_running_loop().remove_reader(worker.fileno())

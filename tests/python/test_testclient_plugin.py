@@ -104,3 +104,31 @@ def test_entry_point(site: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.syspath_prepend(str(site))
     plugin = importlib.import_module(told["project"]["entry-points"]["pytest11"]["fasterapi"])
     assert callable(plugin.pytest_addoption)
+
+
+def test_plans(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """Routes of FastAPI are served by plans on request; the same tests pass."""
+    suite = pathlib.Path(__file__).with_name("plans_suite.py")
+    asgi = run_suite(site, tmp_path, suite, "--fasterapi")
+    auto = run_suite(site, tmp_path, suite, "--fasterapi", "--fasterapi-engine", "auto")
+    variable = run_suite(site, tmp_path, suite, "--fasterapi", FASTERAPI_ENGINE="auto")
+    assert "requests through the engine: 21 (asgi 21)\n" in asgi
+    # Not found, patched; invalid, overridden.
+    for said in (auto, variable):
+        assert "requests through the engine: 21 (asgi 2, compiled 17, direct 2)\n" in said
+
+
+def run_suite(
+    site: pathlib.Path, folder: pathlib.Path, suite: pathlib.Path, *options: str, **variables: str
+) -> str:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "-p", "fasterapi._pytest_plugin", *options, suite],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**peers.environment(site), **variables},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

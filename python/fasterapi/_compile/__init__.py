@@ -13,7 +13,7 @@ from fasterapi._compile._reasons import NotCompiled
 if TYPE_CHECKING:
     from fasterapi._compile._application import Compiled
 
-__all__ = ["NotCompiled", "compile_app"]
+__all__ = ["NotCompiled", "compile_app", "is_current"]
 
 
 def compile_app(app: Any) -> Compiled:
@@ -27,3 +27,20 @@ def compile_app(app: Any) -> Compiled:
     from fasterapi._compile import _application
 
     return _application.compile_app(app)
+
+
+def is_current(compiled: Compiled, app: Any) -> bool:
+    """Whether compile_app(app) would find what it has found. Raises NotCompiled as it does
+    when functions have been patched meanwhile."""
+    from fasterapi._compile import _fingerprint
+
+    _fingerprint.check()
+    return compiled.app is app and all(map(_holds, compiled.guards))
+
+
+def _holds(guard: tuple[Any, str, Any, bool, int]) -> bool:
+    target, attribute, expected, anything, size = guard
+    if attribute == "dependency_overrides":
+        return True  # plans look at it themselves, and compiling again would not help
+    value = getattr(target, attribute, None)
+    return (anything or value is expected) and (size < 0 or len(value) == size)

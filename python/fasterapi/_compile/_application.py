@@ -69,12 +69,25 @@ class Route:
             return "asgi"
         return "direct" if self.reason else "compiled"
 
+    @property
+    def requests(self) -> dict[str, int]:
+        """Those that its plan has met, by the tier that served them."""
+        if self.plan is None:
+            return {}
+        served, directed = self.plan.served, self.plan.directed
+        if self.tier == "direct":
+            served, directed = 0, served + directed
+        counts = {"compiled": served, "direct": directed, "asgi": self.plan.passed_on}
+        return {tier: count for tier, count in counts.items() if count}
+
 
 @dataclasses.dataclass
 class Compiled:
     """`table` is what Worker() takes as `routes`."""
 
+    app: FastAPI
     routes: list[Route]
+    guards: list[Guard]  # of all plans
     table: tuple[tuple[str, tuple[str, ...], _core.Plan | None], ...]
 
     @property
@@ -356,4 +369,4 @@ def compile_app(app: Any) -> Compiled:
             continue
         # What it answers is unknown, and it comes before all that follows.
         open_end = False
-    return Compiled(routes, tuple(table))
+    return Compiled(app, routes, compiler.guards, tuple(table))

@@ -17,7 +17,9 @@ from typing import Any
 import anyio
 
 from fasterapi import _core
+from fasterapi._server import tasks_of
 from fasterapi.testclient._counters import counters
+from fasterapi.testclient._plans import Table
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -51,11 +53,13 @@ async def in_asyncio() -> bool:
 class Exchange:
     """Opened and closed in the loop; attributes are read by the thread of the test."""
 
-    def __init__(self, app: Any, scope: dict[str, Any]) -> None:
+    def __init__(self, app: Any, scope: dict[str, Any], routes: Table | None = None) -> None:
         self.app = app
+        self.routes = routes  # that the engine may serve by plans
         self.given = scope  # what the scope says in place of the socket
         self.socket: socket.socket  # the test's end
-        self.entered = False  # the application was called
+        self.entered = False  # the application was called, or a plan in its place
+        self.by_plan = False
         self.finished: Future[None] = Future()  # the application has returned or raised
         self.error: BaseException | None = None
         self.reports: list[str] = []  # of the engine, about the application
@@ -72,6 +76,8 @@ class Exchange:
             self._run,
             self._loop,
             on_error=self._report,
+            routes=self.routes,
+            watch=self if self.routes is not None else None,
             server_header="",
             date_header=False,
             **NO_HURRY,
@@ -93,7 +99,10 @@ class Exchange:
 
     async def break_off(self) -> None:
         """The application is cancelled, or will never be called."""
-        if self.entered:
+        if self.by_plan:
+            for task in tasks_of(self._worker):
+                task.cancel()
+        elif self.entered:
             self._scope.cancel()
         else:
             await self.close()
@@ -103,6 +112,30 @@ class Exchange:
     def _report(self, message: str, error: BaseException | None) -> None:
         if error is None:
             self.reports.append(message)
+        elif self.by_plan:
+            self.error = error
+
+    # What the engine tells of a request that a plan serves.
+
+    def run_began(self) -> None:
+        self.entered = self.by_plan = True
+        counters.count("compiled")
+
+    def run_directed(self) -> None:
+        self.entered = self.by_plan = True
+        counters.count("direct")
+
+    def run_answers(self) -> None:
+        """By the plan itself, not by messages."""
+
+    def asgi(self, scope: dict[str, Any], receive: Receive, send: Send) -> tuple[Any, ...]:
+        """What the plan sees of the request as an ASGI application sees it."""
+        self.fit_scope(scope)
+        return scope, self.watch_receive(receive), self.watch_send(send)
+
+    def run_ended(self) -> None:
+        if not self.finished.done():
+            self.finished.set_result(None)
 
     async def _run(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         self.entered = True
@@ -131,8 +164,11 @@ class Exchange:
 class HttpExchange(Exchange):
     """One request. `paced`: each piece of the answer waits until the test asks for it."""
 
-    def __init__(self, app: Any, scope: dict[str, Any], *, paced: bool) -> None:
-        super().__init__(app, scope)
+    def __init__(
+        self, app: Any, scope: dict[str, Any], routes: Table | None = None, *, paced: bool
+    ) -> None:
+        super().__init__(app, scope, routes)
+        self.at_once = False  # a plan has given the whole answer
         self.started = False  # an answer of its own has begun
         self.debug_info: dict[str, Any] | None = None
         self.header_names: set[bytes] = set()  # those of the application's answer
@@ -145,8 +181,14 @@ class HttpExchange(Exchange):
 
     def is_complete(self, received: int) -> bool:
         """Whether a test that has got so much of the body has got everything."""
+        if self.at_once:
+            return True  # nobody waits for the test
         ended = self.body_ended if self.trailers is None else self.trailers_ended
         return ended and received == self.bytes_sent
+
+    def run_answers(self) -> None:
+        self.started = self.at_once = True
+        self.header_names.add(b"content-length")
 
     def want_more(self) -> None:
         """The test waits for the next piece of the answer. From any thread."""

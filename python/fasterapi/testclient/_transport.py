@@ -11,6 +11,7 @@ from starlette import testclient as stock
 
 from fasterapi.testclient import _wire
 from fasterapi.testclient._exchange import HttpExchange, runs_asyncio
+from fasterapi.testclient._plans import Table, table_of
 from fasterapi.testclient._websocket import EngineSession
 
 httpx = stock.httpx
@@ -44,6 +45,9 @@ class EngineTransport(StockTransport):
                 return super().handle_request(request)
             return self._through_engine(request, portal, stack)
 
+    def _routes(self) -> Table | None:
+        return None if self.root_path else table_of(self, self.app)
+
     def _upgrade(self, request: Any) -> Any:
         try:
             return super().handle_request(request)
@@ -57,7 +61,7 @@ class EngineTransport(StockTransport):
             head = _wire.head_of(method, request.url.raw_path, headers)
             body = _wire.framed(headers, _pieces_of(request))
         paced = READ_AT_ONCE not in request.extensions
-        exchange = HttpExchange(self.app, self._scope_of(request), paced=paced)
+        exchange = HttpExchange(self.app, self._scope_of(request), self._routes(), paced=paced)
         portal.call(exchange.open)
         answer = Answer(self, portal, exchange, _wire.Wire(exchange.socket, method, head + body))
         stack.push(answer.close)

@@ -1,0 +1,30 @@
+"""Plans of the applications under test: compiled at the first request of a client, and again
+when what they were made of has changed."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from fasterapi._compile import NotCompiled, compile_app, is_current
+
+Table = tuple[Any, ...]
+
+# "auto": by plans, where there are any; "asgi": every request through the application.
+engine = "asgi"
+_compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+def table_of(transport: Any, app: Any) -> Table | None:
+    """What a worker takes as `routes`, or None. Kept for as long as the transport is there:
+    plans hold their application, and would keep it for ever."""
+    if engine == "asgi":
+        return None
+    found = _compiled.get(transport)
+    try:
+        if found is None or not is_current(found, app):
+            found = _compiled[transport] = compile_app(app)
+    except NotCompiled:
+        _compiled.pop(transport, None)
+        return None
+    return found.table
