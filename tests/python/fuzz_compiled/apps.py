@@ -27,6 +27,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import *
+from fastapi.sse import EventSourceResponse
 from fastapi.security import *
 from pydantic import *
 from starlette.applications import Starlette
@@ -350,12 +351,15 @@ class Writer:
         alias = "key" if source != "header" else field
         self.dependencies.append(Function(name, [Param(source, alias, kind, False, True)], []))
 
+    # Threads take their time.
+    KINDS = (*("async", "async yield", "callable") * 2, "def", "yield", "class")
+
     def dependency(self) -> None:
         dice = self.dice
         if dice.chance(0.15):
             self.scheme()
             return
-        name, kind = self.new("dep"), dice.choice(("def", "async", "yield", "async yield", "class", "callable"))
+        name, kind = self.new("dep"), dice.choice(self.KINDS)
         declared, sent = self.params((), 2)
         below, more = self.depends()
         special = [t for t, share in (("tasks: BackgroundTasks", 0.1), ("response: Response", 0.1),
@@ -443,6 +447,8 @@ class Writer:
             decorator = f"@{router}.api_route({path!r}, methods={list(methods)!r}"
         word = "async def" if dice.chance(0.8) else "def"
         told = self.told(arguments)
+        if dice.chance(0.03):
+            options, returned = ["response_class=EventSourceResponse"] if dice.chance(0.3) else [], outcomes.Returned(streams=True)
         if "request: Request" in arguments:
             told = told.replace("'request': 'request'", "'request': about(request)")
         self.add(", ".join([decorator, *options]) + ")", f"{word} {name}(*, {', '.join(arguments)}){returned.annotation}:",
