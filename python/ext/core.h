@@ -93,7 +93,7 @@ typedef struct core_state {
     CORE_TEXTS(X)
 #undef X
     PyObject *methods[FA_QUERY + 1]; /* "GET", ... */
-    PyTypeObject *plan_type, *run_type;
+    PyTypeObject *plan_type, *run_type, *plan_table_type;
     PyObject *deepcopy, *from_attributes; /* of copy; ("from_attributes",) */
 } core_state;
 
@@ -247,7 +247,7 @@ void json_text_free(json_text *text);
 
 typedef struct plan_route plan_route;
 
-extern PyType_Spec plan_spec, run_spec;
+extern PyType_Spec plan_spec, run_spec, plan_table_spec;
 
 /* Adds worker->routes to its application: a tuple of (pattern, methods, plan or None).
    What has no plan, and what no pattern matches, is for the ASGI application. 0 or -1

@@ -70,6 +70,7 @@ core_exec(PyObject *mod)
     if (intern_all(core) < 0 || take_from_asyncio(core) < 0 || take_for_plans(core) < 0 ||
         add_type(mod, &core->plan_type, &plan_spec, true) < 0 ||
         add_type(mod, &core->run_type, &run_spec, false) < 0 ||
+        add_type(mod, &core->plan_table_type, &plan_table_spec, true) < 0 ||
         add_type(mod, &core->operation_type, &operation_spec, false) < 0 ||
         add_type(mod, &core->carrier_type, &carrier_spec, true) < 0 ||
         add_type(mod, &core->cycle_type, &cycle_spec, false) < 0 ||
@@ -93,6 +94,7 @@ core_traverse(PyObject *mod, visitproc visit, void *arg)
 
     Py_VISIT(core->plan_type);
     Py_VISIT(core->run_type);
+    Py_VISIT(core->plan_table_type);
     Py_VISIT(core->deepcopy);
     Py_VISIT(core->worker_type);
     Py_VISIT(core->cycle_type);
@@ -115,6 +117,7 @@ core_clear(PyObject *mod)
 
     Py_CLEAR(core->plan_type);
     Py_CLEAR(core->run_type);
+    Py_CLEAR(core->plan_table_type);
     Py_CLEAR(core->deepcopy);
     Py_CLEAR(core->from_attributes);
     Py_CLEAR(core->worker_type);

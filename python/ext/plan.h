@@ -112,6 +112,12 @@ struct plan_route {
 /* An fa_handler; `user_data` is the plan_route. */
 int plan_on_request(fa_request *req, void *user_data);
 
+/* Whether those from `from` up to, not including, `to` hold. */
+bool plan_guards_hold(const Plan *plan, Py_ssize_t from, Py_ssize_t to);
+
+/* The set of FA_METHOD_BIT() for a tuple of names. 0, or -1 with an exception. */
+int plan_methods_of(uint32_t *bits, PyObject *methods);
+
 /* The request as an ASGI application has it, made at the first call. NULL with an
    exception. */
 Cycle *run_cycle(Run *run);
@@ -130,9 +136,15 @@ int plan_answer(Run *run, PyObject *result);
 /* Answers an exception, if that needs no more than a plain answer. */
 bool plan_answer_error(Run *run, PyObject *error);
 
+/* The body of an answer as bytes, or `result` if it is an answer itself; `run` is for
+   plan->refuse. New reference or NULL. */
+PyObject *plan_prepare(const Plan *plan, json_text *text, PyObject *run,
+                       PyObject *result);
+
 /* Methods of Run, for runners: prepare(result) gives the body, or `result` if it is an
-   answer itself. respond(body, status=None, headers=()) sends it. answer(response) sends
-   a Response if it is a plain one, but for its background tasks: whether it has. */
+   answer itself. respond(body, status=None, headers=()) sends it, to be awaited.
+   answer(response) sends a Response if it is a plain one, but for its background tasks:
+   whether it has. */
 PyObject *run_prepare(PyObject *op, PyObject *result);
 PyObject *run_answer(PyObject *op, PyObject *response);
 PyObject *run_respond(PyObject *op, PyObject *args, PyObject *kwargs);

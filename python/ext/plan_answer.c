@@ -6,11 +6,10 @@
 
 /* Raises what FastAPI makes of the exception that is set. */
 static void
-refuse(Run *run, PyObject *result)
+refuse(const Plan *plan, PyObject *run, PyObject *result)
 {
     PyObject *error = application_take_error();
-    PyObject *told = PyObject_CallFunctionObjArgs(run->plan->refuse, error, result,
-                                                  (PyObject *)run, NULL);
+    PyObject *told = PyObject_CallFunctionObjArgs(plan->refuse, error, result, run, NULL);
 
     if (told != NULL)
         PyErr_SetObject((PyObject *)Py_TYPE(told), told);
@@ -20,9 +19,8 @@ refuse(Run *run, PyObject *result)
 
 /* to_json(validate(result)): bytes, or NULL with an exception. */
 static PyObject *
-modelled(Run *run, PyObject *result)
+modelled(const Plan *plan, PyObject *run, PyObject *result)
 {
-    const Plan *plan = run->plan;
     PyObject *args[PLAN_PARAMS_MAX + 2] = {NULL, result, Py_True}, *value, *json;
     Py_ssize_t n = PyTuple_GET_SIZE(plan->to_json_values);
 
@@ -30,7 +28,7 @@ modelled(Run *run, PyObject *result)
         PyObject_Vectorcall(plan->validate, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
                             plan->core->from_attributes);
     if (value == NULL) {
-        refuse(run, result);
+        refuse(plan, run, result);
         return NULL;
     }
     args[1] = value;
@@ -106,10 +104,9 @@ encoded(const Plan *plan, PyObject *result)
 /* 1: the body is in *body, and in *owner if it is not NULL. 0: `result` is an answer
    itself. -1 with an exception. */
 static int
-body_of(Run *run, PyObject *result, fa_slice *body, PyObject **owner)
+body_of(const Plan *plan, json_text *text, PyObject *run, PyObject *result,
+        fa_slice *body, PyObject **owner)
 {
-    const Plan *plan = run->plan;
-    json_text *text = &run->worker->text;
     int is_response = PyObject_IsInstance(result, plan->response);
 
     *owner = NULL;
@@ -120,7 +117,7 @@ body_of(Run *run, PyObject *result, fa_slice *body, PyObject **owner)
         *body = (fa_slice){text->p, text->len};
         return 1;
     }
-    *owner = plan->validate != NULL ? modelled(run, result) : encoded(plan, result);
+    *owner = plan->validate != NULL ? modelled(plan, run, result) : encoded(plan, result);
     if (*owner == NULL)
         return -1;
     *body = (fa_slice){PyBytes_AS_STRING(*owner), (size_t)PyBytes_GET_SIZE(*owner)};
@@ -253,7 +250,8 @@ plan_answer(Run *run, PyObject *result)
 {
     PyObject *owner;
     fa_slice body;
-    int rv = body_of(run, result, &body, &owner);
+    int rv =
+        body_of(run->plan, &run->worker->text, (PyObject *)run, result, &body, &owner);
 
     if (rv == 1)
         respond(run, body);
@@ -268,10 +266,18 @@ plan_answer(Run *run, PyObject *result)
 PyObject *
 run_prepare(PyObject *op, PyObject *result)
 {
+    Run *run = (Run *)op;
+
+    return plan_prepare(run->plan, &run->worker->text, op, result);
+}
+
+PyObject *
+plan_prepare(const Plan *plan, json_text *text, PyObject *run, PyObject *result)
+{
     PyObject *owner;
     fa_slice body;
 
-    switch (body_of((Run *)op, result, &body, &owner)) {
+    switch (body_of(plan, text, run, result, &body, &owner)) {
     case 0: return Py_NewRef(result);
     case 1:
         return owner != NULL ? owner
@@ -331,7 +337,7 @@ run_respond(PyObject *op, PyObject *args, PyObject *kwargs)
     body = (fa_slice){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)};
     if (headers == NULL) {
         respond(run, body);
-        Py_RETURN_NONE;
+        return Py_NewRef(run->worker->core->sent);
     }
     if (status != Py_None && (code = PyLong_AsLong(status)) == -1 && PyErr_Occurred())
         return NULL;
@@ -340,7 +346,5 @@ run_respond(PyObject *op, PyObject *args, PyObject *kwargs)
     req = begin_answer(run, (int)code);
     rv = req != NULL ? respond_with(req, (int)code, body, &fields) : 0;
     message_fields_free(&fields);
-    if (rv < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return rv == 0 ? Py_NewRef(run->worker->core->sent) : NULL;
 }

@@ -1,8 +1,8 @@
 /* Plans among the routes of the native application. */
 #include "plan.h"
 
-static int
-methods_of(uint32_t *bits, PyObject *methods)
+int
+plan_methods_of(uint32_t *bits, PyObject *methods)
 {
     *bits = 0;
     if (!PyTuple_Check(methods)) {
@@ -50,7 +50,7 @@ add(Worker *worker, PyObject *row)
     int rv;
 
     if (!PyArg_ParseTuple(row, "sOO:route", &pattern, &methods, &object) ||
-        methods_of(&route.methods, methods) < 0)
+        plan_methods_of(&route.methods, methods) < 0)
         return -1;
     route.pattern = pattern;
     if (object != Py_None) {

@@ -19,8 +19,8 @@ guard_holds(const plan_guard *guard)
     return holds;
 }
 
-static bool
-all_hold(const Plan *plan, Py_ssize_t from, Py_ssize_t to)
+bool
+plan_guards_hold(const Plan *plan, Py_ssize_t from, Py_ssize_t to)
 {
     for (Py_ssize_t i = from; i < to; ++i) {
         if (!guard_holds(&plan->guards[i]))
@@ -39,8 +39,9 @@ ask_guards(plan_route *route)
     if (route->checked == route->worker->polls)
         return;
     route->checked = route->worker->polls;
-    route->applies = !plan->demoted && all_hold(plan, 0, plan->hard_count);
-    route->fits = route->applies && all_hold(plan, plan->hard_count, plan->guard_count);
+    route->applies = !plan->demoted && plan_guards_hold(plan, 0, plan->hard_count);
+    route->fits =
+        route->applies && plan_guards_hold(plan, plan->hard_count, plan->guard_count);
 }
 
 static bool

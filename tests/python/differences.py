@@ -298,7 +298,7 @@ ENDS_WRONG = {b"/raises-after-end", b"/returns-value", b"/ends-twice", b"/respon
 @rule("the application fails after a whole answer")
 def stays_after_failure(case: Case, theirs: Outcome, ours: Outcome) -> bool:
     path = case.sent.split()[1].split(b"?")[0]
-    fails = path in ENDS_WRONG or path.endswith(b"fails")
+    fails = path in ENDS_WRONG or path.endswith(b"fails") or b"X-Change: after" in case.sent
     if not fails and not (theirs.answers and theirs.answers[-1].status == 500):
         return False
     if not ours.kept or theirs.kept or theirs.hung:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant, _is_async_gen_callable, _is_gen_callable
 from fastapi.encoders import jsonable_encoder
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from fastapi._body_limit import AppBodyLimitMiddleware
 from fastapi._compat.v2 import _regenerate_error_with_loc
 from fastapi.exceptions import ResponseValidationError
 from fastapi.routing import (
@@ -19,6 +20,7 @@ from fastapi.routing import (
     iter_route_contexts,
 )
 from fastapi.security.base import SecurityBase
+from fastapi.telemetry._asgi import ExceptionTelemetryMiddleware
 from pydantic_core import SchemaSerializer, ValidationError, from_json
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -27,6 +29,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route as StarletteRoute, WebSocketRoute
 
 from fasterapi import _core
+from fasterapi._compile._behind import Entry, install
 from fasterapi._compile._build import context_of, needs_builder
 from fasterapi._compile._fingerprint import check_handler
 from fasterapi._compile._outcome import (
@@ -37,7 +40,7 @@ from fasterapi._compile._outcome import (
     request_of,
     stack_of,
 )
-from fasterapi._compile._params import rows_of, validator_of
+from fasterapi._compile._params import BODY, rows_of, validator_of
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._runner import needs_runner, runner_of
 from fasterapi._compile._select import Select, select_of, way_to
@@ -83,7 +86,8 @@ class Route:
 
 @dataclasses.dataclass
 class Compiled:
-    """`table` is what Worker() takes as `routes`."""
+    """`table` is what Worker() takes as `routes`: nothing if the application's middleware
+    comes first, and leads to the plans by itself."""
 
     app: FastAPI
     routes: list[Route]
@@ -107,21 +111,29 @@ def _check_application(app: Any) -> None:
         raise NotCompiled("the application has a root_path")
     if app.middleware_stack is None:
         app.middleware_stack = app.build_middleware_stack()
-    names = []
-    layer = app.middleware_stack
-    while layer is not app.router:
-        names.append(type(layer))
-        layer = getattr(layer, "app", None)
-        if layer is None:
-            raise NotCompiled(f"the middleware {names[-1].__name__} hides what is below it")
-    expected = [ServerErrorMiddleware, None, None, ExceptionMiddleware, AsyncExitStackMiddleware]
-    for found in names:
-        if found.__module__.partition(".")[0] not in ("fastapi", "starlette"):
-            raise NotCompiled(f"there is the middleware {found.__name__}")
-    if app.user_middleware or len(names) != len(expected) or app.max_body_size is not None:
-        raise NotCompiled("there is middleware, or a limit of the body")
     if app._native_telemetry.enabled():
         raise NotCompiled("telemetry is in use")
+
+
+def _has_middleware(app: FastAPI) -> bool:
+    """More than FastAPI itself puts around its router."""
+    return bool(app.user_middleware) or app.max_body_size is not None
+
+
+def _check_stack(app: FastAPI) -> None:
+    """Without middleware of the user there is only FastAPI's own."""
+    layers, layer = [], app.middleware_stack
+    while layer is not app.router:
+        layers.append(type(layer))
+        layer = getattr(layer, "app", None)
+        if layer is None:
+            raise NotCompiled(f"{layers[-1].__name__} hides what is below it")
+    kinds = (
+        *(ServerErrorMiddleware, ExceptionTelemetryMiddleware, AppBodyLimitMiddleware),
+        *(ExceptionMiddleware, AsyncExitStackMiddleware),
+    )
+    if tuple(layers) != kinds:
+        raise NotCompiled("something was put around the middleware of FastAPI")
 
 
 def _telemetry_guards() -> list[Guard]:
@@ -229,8 +241,12 @@ class _Compiler:
     def __init__(self, app: FastAPI) -> None:
         self.app = app
         self.guards = _guards(app)
-        self.stack = stack_of(app)
-        self.quick = quick_of(app)
+        self.behind = _has_middleware(app)
+        if not self.behind:
+            _check_stack(app)
+        self.stack = None if self.behind else stack_of(app)
+        self.quick = None if self.behind else quick_of(app)
+        self.entries: list[Entry] = []
 
     def _made(
         self, context: Any, select: Select, soft: list[Guard], **options: Any
@@ -250,8 +266,8 @@ class _Compiler:
 
     def _compiled(self, context: Any, select: Select, direct: Direct) -> _core.Plan:
         effective = context._effective_route
-        check_handler(effective.app)
         _check_route(effective)
+        check_handler(effective.app)
         dependant = effective.dependant
         runs = needs_runner(effective)
         if runs:
@@ -264,7 +280,8 @@ class _Compiler:
         if effective.body_field is not None:
             validator_of(effective.body_field)
         overrides: Guard = (self.app, "dependency_overrides", None, True, 0)
-        return self._made(
+        status = int(effective.status_code or 200)
+        plan = self._made(
             context,
             select,
             [overrides, *_calls(dependant)],
@@ -273,10 +290,15 @@ class _Compiler:
             names=names,
             params=rows,
             model=_model(effective),
-            status=int(effective.status_code or 200),
+            status=status,
             quick=self.quick,
             direct=direct,
         )
+        reads_body = any(row[0] == BODY for row in rows)
+        self.entries.append(
+            Entry(plan, select, effective.app, status, runs, reads_body, True)
+        )
+        return plan
 
     def _direct(self, context: Any, select: Select, direct: Direct) -> _core.Plan:
         return self._made(
@@ -302,8 +324,10 @@ class _Compiler:
             if not set(route.methods) <= set(_METHODS):
                 raise NotCompiled("it has a method of its own")
             select = select_of(self.app, context)
-            direct = direct_of(_handle_of(context, self.app), select)
+            handle = _handle_of(context, self.app)
+            direct = direct_of(handle, select)
             route.plan = self._direct(context, select, direct)
+            self.entries.append(Entry(route.plan, select, handle, 200, True, False, False))
             if kind == "page":
                 raise NotCompiled("it is no path operation of FastAPI")
             if type(original) is not APIRoute or not route.methods:
@@ -369,4 +393,7 @@ def compile_app(app: Any) -> Compiled:
             continue
         # What it answers is unknown, and it comes before all that follows.
         open_end = False
+    if compiler.behind:
+        install(app, _core.PlanTable(tuple(table)), compiler.entries)
+        return Compiled(app, routes, compiler.guards, ())
     return Compiled(app, routes, compiler.guards, tuple(table))

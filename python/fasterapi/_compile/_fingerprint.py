@@ -203,7 +203,7 @@ def check_handler(app: Any) -> None:
     """That the `app` of a route is what FastAPI has made, of what FastAPI has made."""
     routing = sys.modules["fastapi.routing"]
     code = getattr(app, "__code__", None)
-    if code not in routing.request_response.__code__.co_consts:
+    if code is None or code not in routing.request_response.__code__.co_consts:
         raise NotCompiled(f"what serves the route was replaced by {_origin(app)}", HINT)
     cells = dict(zip(code.co_freevars, app.__closure__, strict=True))
     handler = cells["f"].cell_contents

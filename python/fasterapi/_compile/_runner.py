@@ -224,7 +224,7 @@ class _Writer:
             text.add("answered = False")
             text.add("async with AsyncExitStack() as request_stack:")
             text.depth += 1
-            scope = "request.scope" if "request" in self.uses else "{}"
+            scope = "request.scope" if "request" in self.uses else "getattr(run, 'scope', {})"
             text.add(f"holder = Holder({scope})")
             text.add('holder.scope["fastapi_inner_astack"] = request_stack')
             text.add("async with AsyncExitStack() as function_stack:")
@@ -255,7 +255,7 @@ class _Writer:
                 text.add("    answer = bodiless(answer, response)")
             text.add("if type(answer) is bytes:")
             more = ", status, response.headers.raw" if "response" in self.uses else ""
-            text.add(f"    run.respond(answer{more})")
+            text.add(f"    await run.respond(answer{more})")
             if "tasks" in self.uses:
                 text.add("    await tasks()")
             text.add("else:")

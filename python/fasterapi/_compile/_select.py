@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,11 +39,33 @@ def way_to(app: FastAPI, effective: Any) -> list[_IncludedRouter]:
     raise NotCompiled("no router leads to it")
 
 
+def _leads_to(layer: Any, router: Any) -> bool:
+    while layer is not None and layer is not router:
+        layer = getattr(layer, "app", None)
+    return layer is not None
+
+
+def exceptions_of(app: FastAPI) -> ExceptionMiddleware:
+    """The last of an application's stack that it cannot choose."""
+    layer: Any = app.middleware_stack
+    while layer is not None and type(layer) is not ExceptionMiddleware:
+        layer = getattr(layer, "app", None)
+    if layer is not None and _leads_to(layer, app.router):
+        return layer
+    # Middleware may keep what it leads to under any name, or in a closure.
+    found = [
+        layer
+        for layer in gc.get_objects()
+        if type(layer) is ExceptionMiddleware and _leads_to(layer, app.router)
+    ]
+    if len(found) != 1:
+        raise NotCompiled("it cannot be told what the middleware leads to")
+    return found[0]
+
+
 def handlers_of(app: FastAPI) -> tuple[Any, Any]:
     """Those of exceptions, by class and by status."""
-    exceptions: Any = app.middleware_stack
-    while not isinstance(exceptions, ExceptionMiddleware):
-        exceptions = exceptions.app
+    exceptions = exceptions_of(app)
     return exceptions._exception_handlers, exceptions._status_handlers
 
 

@@ -1,0 +1,69 @@
+"""Compiled routes behind middleware give what uvicorn and FastAPI give, for each of the stacks
+of middleware_app.py."""
+
+import pathlib
+import re
+
+import compare
+import middleware_app
+import pytest
+from corpus import request, simple
+from wire import Case
+
+ITEM = b'{"name": "a", "price": 2}'
+PLAIN = (
+    *("/", "/items/3", "/items/3?q=a+b&q=%C3%A9", "/items/x", "/items/3%0A", "/none", "/header"),
+    *("/variable", "/large/3", "/large/40", "/large/2000", "/large/20000", "/model", "/model?bad=1"),
+    *("/dependency", "/dependency?q=4", "/dependency?q=x", "/sync/3", "/fails/http", "/fails/known"),
+    *("/fails/other", "/plain/ok", "/plain/known", "/plain/other", "/stream", "/openapi.json", "/items"),
+)
+FIELDS: dict[str, tuple[str, ...]] = {
+    "": (),
+    "origin": ("Origin: https://a.example", "Accept-Encoding: br, gzip;q=0.5", "Cookie: a=1; b=2"),
+    "other origin": ("Origin: https://b.example", "X-Token: t"),
+    "gzip": ("Accept-Encoding: gzip", "x-forwarded-proto: https"),
+    "no origin": ("Origin: null", "Accept-Encoding: identity"),
+}
+PREFLIGHT = ("Origin: https://a.example", "Access-Control-Request-Method: GET")
+
+
+def post(path: str, body: bytes, *fields: str) -> Case:
+    kind = "Content-Type: application/json"
+    head = request(path, "POST", kind, f"Content-Length: {len(body)}", *fields)
+    return Case(f"POST {path} {body[:30]!r} {fields}", [head, body], ("POST",))
+
+
+CASES = [
+    *[simple(path, "GET", *fields) for path in PLAIN for fields in FIELDS.values()],
+    *[simple(path, "OPTIONS", *PREFLIGHT) for path in ("/", "/items", "/none")],
+    simple("/", "OPTIONS"),
+    simple("/", "HEAD"),
+    *[post("/items", body) for body in (ITEM, b"{}", b"{bad", b"", b'{"name":"a"}', b"x" * 3000)],
+    *[post("/raw/1", body) for body in (ITEM, b"", b"short", b"x" * 3000)],
+    post("/raw/x", ITEM),
+    *[simple("/", "GET", f"X-Change: {how}") for how in middleware_app.CHANGES],
+    *[simple("/items/3?q=1", "GET", f"X-Change: {how}") for how in middleware_app.CHANGES],
+    *[simple("/header", "GET", f"X-Change: {how}") for how in middleware_app.CHANGES],
+    *[simple("/fails/other", "GET", f"X-Change: {how}") for how in ("swallows", "after", "path")],
+    *[post("/items", ITEM, f"X-Change: {how}") for how in middleware_app.CHANGES],
+    *[post("/raw/3", ITEM, f"X-Change: {how}") for how in middleware_app.CHANGES],
+    Case("pipelined", [request("/") + request("/items/1") + request("/large/40")], ("GET",) * 3),
+    *[
+        Case(f"host {host!r}", [f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode("latin-1")])
+        for host in ("test", "TEST:80", "a.example", "example", "away", "[::1]", "a_b.example", "a.b:99999")
+    ],
+]
+
+
+@pytest.mark.parametrize("stack", middleware_app.STACKS)
+def test_same(
+    stack: str, site: pathlib.Path, tmp_path: pathlib.Path, report: compare.Report
+) -> None:
+    loop = "uvloop" if middleware_app.STACKS.index(stack) % 2 else "asyncio"
+    options = (f"middleware_app:{stack}", "--loop", loop)
+    with compare.pair(site, tmp_path, *options, env={"FASTERAPI_ENGINE": "auto"}) as servers:
+        found = re.search(r"Engine: (\d+) routes compiled", servers.ours.text("err"))
+        assert found is not None
+        # Routes whose body is limited are answered by FastAPI's own handlers.
+        assert int(found[1]) == (0 if stack.startswith("limited") else 14)
+        compare.check(servers, f"middleware {stack}", CASES, report)
