@@ -201,7 +201,7 @@ _ACCESS = logging.getLogger("uvicorn.access")
 _ACCESS_FORMAT = LOGGING_CONFIG["formatters"]["access"]["fmt"]
 _LOGGER_KEYS = len({*logging.Logger("").__dict__, "parent", "manager"})
 _HANDLER_KEYS = len(logging.StreamHandler().__dict__)
-_FORMATTER_KEYS = len(AccessFormatter().__dict__)
+_FORMATTER_KEYS = len(AccessFormatter(use_colors=False).__dict__)
 _UNTOUCHED = _untouched() if type(_ACCESS) is logging.Logger else ()
 
 LogConfig = dict[str, Any] | str | os.PathLike[str] | IO[Any] | None
