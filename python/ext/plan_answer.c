@@ -86,6 +86,38 @@ respond(Run *run, fa_slice body)
         (void)fa_respond(req, status, FA_SLICE("application/json"), body);
 }
 
+static int
+start_and_end(fa_request *req, int status, const plan_answered *answer)
+{
+    int rv = fa_response_start_fields(req, status, answer->at, answer->count);
+
+    if (rv == 0)
+        rv = fa_response_write(req, answer->body);
+    if (rv == 0 || rv == FA_ERR_FULL)
+        rv = fa_response_end(req);
+    return rv;
+}
+
+/* The same through the plan's steps. False: nothing is sent. */
+static bool
+respond_by_steps(Run *run, fa_slice body)
+{
+    const Plan *plan = run->plan;
+    fa_request *req = run->cycle != NULL ? run->cycle->req : run->req;
+    plan_answered answer;
+
+    if (req == NULL) {
+        (void)begin_answer(run, plan->status);
+        return true;
+    }
+    if (!plan_steps_answer(plan->steps, plan->step_count, req, body, &answer))
+        return false;
+    (void)begin_answer(run, plan->status);
+    (void)start_and_end(req, plan->status, &answer);
+    plan_answered_free(&answer);
+    return true;
+}
+
 /* ---- the body ---- */
 
 /* Bytes, or NULL with an exception. */
@@ -215,7 +247,7 @@ static bool
 answer_plain(Run *run, PyObject *response, bool alone)
 {
     PyObject *call = PyObject_GetAttrString((PyObject *)Py_TYPE(response), "__call__");
-    response_parts parts = {NULL};
+    response_parts parts = {.headers = NULL};
     bool done = false;
 
     if (call == run->plan->plain_call && take_parts(&parts, response) &&
@@ -246,17 +278,24 @@ plan_answer_error(Run *run, PyObject *error)
 }
 
 int
-plan_answer(Run *run, PyObject *result)
+plan_answer(Run *run, PyObject *result, PyObject **instead)
 {
+    const Plan *plan = run->plan;
     PyObject *owner;
     fa_slice body;
-    int rv =
-        body_of(run->plan, &run->worker->text, (PyObject *)run, result, &body, &owner);
+    int rv = body_of(plan, &run->worker->text, (PyObject *)run, result, &body, &owner);
 
-    if (rv == 1)
+    *instead = NULL;
+    if (rv == 1 && plan->step_count == 0) {
         respond(run, body);
-    else if (rv == 0)
+    } else if (rv == 1 && !respond_by_steps(run, body)) {
+        *instead =
+            PyObject_CallFunction(plan->response, "y#iOs", body.p, (Py_ssize_t)body.len,
+                                  plan->status, Py_None, "application/json");
+        rv = *instead != NULL ? 0 : -1;
+    } else if (rv == 0 && plan->step_count == 0) {
         rv = answer_plain(run, result, true) ? 1 : 0;
+    }
     Py_XDECREF(owner);
     return rv;
 }
