@@ -28,6 +28,7 @@ Other commands:
   fasterapi dev [PATH]  development: finds the application, listens on 127.0.0.1
   fasterapi routes [PATH]  which route is served how, and why
   fasterapi check [PATH]  the same for continuous integration
+  fasterapi compare [PATH]  beside uvicorn: answers and speed
 """
 
 
@@ -381,6 +382,7 @@ def dev(**options: Any) -> None:
 
 
 COMMANDS = {"run": run, "dev": dev, "routes": _commands.routes, "check": _commands.check}
+COMMANDS["compare"] = _commands.compare
 
 
 def _search_and_serve(options: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Commands that look at an application and do not serve it: routes, check."""
+"""Commands that look at an application: routes, check, compare."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from fasterapi import _discover, _tiers
+from fasterapi import _compare, _discover, _tiers
 from fasterapi._config import Config
 from fasterapi._options import OptionError
 
@@ -46,9 +46,10 @@ def found_name(path: str | None, name: str | None, entrypoint: str | None, app_d
         return fail(str(error))
 
 
-def _surveyed(
+def _loaded(
     path: str | None, name: str | None, entrypoint: str | None, app_dir: str, factory: bool
-) -> _tiers.Survey:
+) -> tuple[str, Any]:
+    """The import string, and the application."""
     with contextlib.redirect_stdout(sys.stderr):  # what the application says is no answer
         app = found_name(path, name, entrypoint, app_dir)
         try:
@@ -56,7 +57,13 @@ def _surveyed(
         except OptionError as error:
             fail(str(error))
         config.load()
-        return _tiers.survey(config.made_app)
+    return app, config.made_app
+
+
+def _surveyed(**where: Any) -> _tiers.Survey:
+    _, app = _loaded(**where)
+    with contextlib.redirect_stdout(sys.stderr):
+        return _tiers.survey(app)
 
 
 @click.command("routes", context_settings={"auto_envvar_prefix": "FASTERAPI"})
@@ -117,3 +124,63 @@ def check(min_compiled: float, **where: Any) -> None:
             click.echo(f"{' '.join(row.methods)} {row.path}: {row.reason}{hint}", err=True)
     click.echo(f"At least {min_compiled:g}% were asked for.", err=True)
     sys.exit(FAILED)
+
+
+@click.command("compare", context_settings={"auto_envvar_prefix": "FASTERAPI"})
+@_searching
+@click.option(
+    "--request",
+    "request_file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A JSON list of requests to compare: path, and if need be method, headers, body or json.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    show_default=True,
+    help="Load on each server and GET request; 0: compare the answers only.",
+)
+@click.option("--plot", default="fasterapi-compare.svg", show_default=True, help="SVG file to write.")
+def compare(request_file: str | None, seconds: float, plot: str, **where: Any) -> None:
+    """Serve an application with uvicorn and with fasterapi, side by side, and compare.
+
+    Asked are the paths with GET whose parameters have examples, and the requests of a file.
+    The status is 1 when an answer differs. The application runs twice: mind what it writes."""
+    name, app = _loaded(**where)
+    try:
+        requests, left_out = _compare.requests_of(app)
+        if request_file is not None:
+            requests += _compare.read_requests(request_file)
+        if not requests:
+            raise _compare.CannotCompare("there is nothing to ask for; name requests by --request")
+        results = _compared(name, where["factory"], requests, seconds)
+    except _compare.CannotCompare as error:
+        fail(str(error))
+    for line in [*_compare.table(results), *(f"left out: {why}" for why in left_out)]:
+        click.echo(line)
+    differing = [result for result in results if result.difference]
+    for result in differing:
+        click.echo(f"differs: {result.request.name}: {result.difference}", err=True)
+    if seconds:
+        with open(plot, "w") as file:
+            file.write(_compare.plot(results))
+        click.echo(f"Plot: {plot}")
+    sys.exit(FAILED if differing else 0)
+
+
+def _compared(
+    name: str, factory: bool, requests: list[_compare.Request], seconds: float
+) -> list[_compare.Result]:
+    folder = sys.path[0]  # where the application was found
+    with (
+        _compare.serving("uvicorn", name, folder, factory) as theirs,
+        _compare.serving("fasterapi", name, folder, factory) as ours,
+    ):
+        results = [_compare.compared(theirs, ours, request) for request in requests]
+        for result in results if seconds else ():
+            if result.request.method != "GET":
+                continue  # thousands of times more than was asked for
+            for server in (theirs, ours):
+                result.speed[server.name] = _compare.measure(server, result.request, seconds)
+    return results

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import xml.etree.ElementTree as xml
 
 import pytest
 
@@ -125,3 +126,38 @@ def test_patched_is_told_at_start(site: pathlib.Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Engine: every route is served through ASGI, since fastapi.routing.") == 1
+
+
+def test_compare(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    asked = tmp_path / "asked.json"
+    asked.write_text(
+        '[{"path": "/echo/abc"}, {"path": "/api/items/x"}, {"method": "PUT", "path": "/never?a=3"}]'
+    )
+    plot = tmp_path / "plot.svg"
+    where = ("compare", "tiers_app.py", "--request", str(asked), "--seconds", "0.3")
+    done = command(site, *where, "--plot", str(plot))
+    rows = {tuple(line.split()[:2]): line.split()[2:] for line in done.stdout.splitlines()}
+    assert done.returncode == 1  # GET /pid is another in each process
+    assert "differs: GET /pid: body: b'" in done.stderr
+    assert done.stderr.count("differs: ") == 1
+    assert rows["GET", "/clock"][0] == "unsteady"
+    for path in ("/", "/echo/abc", "/api/items/x"):
+        assert rows["GET", path][0] == "yes"
+        assert float(rows["GET", path][1]) > 0 and float(rows["GET", path][2]) > 0
+    assert rows["PUT", "/never?a=3"] == ["yes"]  # answers only
+    assert "left out: GET /day: no example of d" in done.stdout
+    svg = xml.fromstring(plot.read_text())
+    assert len(svg.findall("{http://www.w3.org/2000/svg}rect")) == 1 + 2 * 5
+
+
+def test_compare_without_uvicorn(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    hidden = "import sys; sys.modules['uvicorn'] = None; from fasterapi._cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", hidden, "compare", "tiers_app.py"],
+        cwd=HERE,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "Error: uvicorn is not installed: pip install uvicorn" in done.stderr
