@@ -228,6 +228,29 @@ carrier_retire_all(Worker *worker)
     }
 }
 
+/* The task will not see what the coroutine waits for: there is no memory to wake it, and
+   it cannot be woken again. So the coroutine ends here, with the exception that is set.
+ */
+static void
+give_up(Carrier *self)
+{
+    carrier_job next;
+    PyObject *error;
+
+    self->retired = true;
+    Py_CLEAR(self->pending);
+    if (!finish_with_error(self))
+        return;
+    next = self->job;
+    self->job = (carrier_job){NULL, NULL, NULL};
+    if (carrier_run(self->worker, &next) < 0) {
+        error = application_take_error();
+        (void)next.done(next.owner, NULL, error, &self->job);
+        Py_DECREF(error);
+    }
+    Py_DECREF(next.owner);
+}
+
 /* The coroutine waits for something: from now on the task drives it, unless it has been
    awaiting that very future. */
 static void
@@ -240,12 +263,13 @@ suspend(Carrier *self, PyObject *future)
         /* As if the task had begun to await it now. */
         rv = PyObject_SetAttr(future, core->str__asyncio_future_blocking, Py_False);
         Py_DECREF(future);
+        if (rv < 0)
+            PyErr_WriteUnraisable((PyObject *)self);
     } else {
         self->pending = future;
-        rv = wake(self);
+        if (wake(self) < 0)
+            give_up(self);
     }
-    if (rv < 0)
-        PyErr_WriteUnraisable((PyObject *)self);
 }
 
 /* Steps the coroutine, and those after it, as far as they go. The task is entered, and is
