@@ -45,7 +45,8 @@ take_guard(plan_guard *guard, PyObject *row)
 
 /* Both point into the tuples, which plan->kept holds. */
 static int
-take_rows(Plan *plan, PyObject *params, PyObject *guards, Py_ssize_t hard)
+take_rows(Plan *plan, PyObject *params, PyObject *guards, PyObject *steps,
+          Py_ssize_t hard)
 {
     Py_ssize_t n = PyTuple_GET_SIZE(params), m = PyTuple_GET_SIZE(guards);
 
@@ -57,7 +58,7 @@ take_rows(Plan *plan, PyObject *params, PyObject *guards, Py_ssize_t hard)
     }
     plan->params = PyMem_New(plan_param, (size_t)n + 1);
     plan->guards = PyMem_New(plan_guard, (size_t)m + 1);
-    plan->kept = PyTuple_Pack(2, params, guards);
+    plan->kept = PyTuple_Pack(3, params, guards, steps);
     if (plan->params == NULL || plan->guards == NULL || plan->kept == NULL) {
         PyErr_NoMemory();
         return -1;
@@ -70,6 +71,15 @@ take_rows(Plan *plan, PyObject *params, PyObject *guards, Py_ssize_t hard)
     for (; plan->guard_count < m; ++plan->guard_count) {
         if (take_guard(&plan->guards[plan->guard_count],
                        PyTuple_GET_ITEM(guards, plan->guard_count)) < 0)
+            return -1;
+    }
+    if (PyTuple_GET_SIZE(steps) > PLAN_STEPS_MAX) {
+        PyErr_SetString(PyExc_ValueError, "there are too many steps");
+        return -1;
+    }
+    for (; plan->step_count < PyTuple_GET_SIZE(steps); ++plan->step_count) {
+        if (plan_step_take(&plan->steps[plan->step_count],
+                           PyTuple_GET_ITEM(steps, plan->step_count)) < 0)
             return -1;
     }
     return 0;
@@ -105,12 +115,12 @@ take_model(Plan *plan, PyObject *model)
 static PyObject *
 plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"endpoint", "names",         "params",    "guards",
-                               "finish",   "encode",        "model",     "response",
-                               "status",   "parse_cookies", "from_json", "is_runner",
-                               "direct",   "hard_guards",   "quick",     NULL};
+    static char *keywords[] = {
+        "endpoint", "names",       "params", "guards",        "finish",    "encode",
+        "model",    "response",    "status", "parse_cookies", "from_json", "is_runner",
+        "direct",   "hard_guards", "quick",  "steps",         NULL};
     Plan *plan = (Plan *)type->tp_alloc(type, 0);
-    PyObject *params, *guards, *model;
+    PyObject *params, *guards, *model, *steps;
     Py_ssize_t hard;
     int is_runner;
 
@@ -118,11 +128,11 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     plan->core = core_of_type(type);
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$OO!O!O!OOOOiOOpOnO:Plan", keywords, &plan->endpoint,
+            args, kwargs, "$OO!O!O!OOOOiOOpOnOO!:Plan", keywords, &plan->endpoint,
             &PyTuple_Type, &plan->names, &PyTuple_Type, &params, &PyTuple_Type, &guards,
             &plan->finish, &plan->encode, &model, &plan->response, &plan->status,
             &plan->parse_cookies, &plan->from_json, &is_runner, &plan->direct, &hard,
-            &plan->quick)) {
+            &plan->quick, &PyTuple_Type, &steps)) {
         /* Borrowed so far, and not to be given back. */
         plan->endpoint = plan->names = plan->finish = plan->encode = NULL;
         plan->response = plan->parse_cookies = plan->from_json = plan->direct = NULL;
@@ -142,7 +152,7 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     Py_INCREF(plan->quick);
     plan->plain_call = PyObject_GetAttrString(plan->response, "__call__");
     if (plan->plain_call == NULL || take_model(plan, model) < 0 ||
-        take_rows(plan, params, guards, hard) < 0)
+        take_rows(plan, params, guards, steps, hard) < 0)
         Py_CLEAR(plan);
     return (PyObject *)plan;
 }
@@ -184,7 +194,8 @@ plan_clear(PyObject *op)
     Plan *plan = (Plan *)op;
     PyObject **object;
 
-    plan->param_count = plan->guard_count = 0; /* they point into `kept` */
+    plan->param_count = plan->guard_count = plan->step_count =
+        0; /* they point into `kept` */
     for (size_t i = 0; (object = objects_of(plan, i)) != NULL; ++i)
         Py_CLEAR(*object);
     return 0;

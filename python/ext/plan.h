@@ -5,6 +5,7 @@
 
 #include "cycle.h"
 #include "plan_input.h"
+#include "plan_steps.h"
 
 /* Where a value comes from. These numbers are also in fasterapi/_compile/_params.py. */
 typedef enum param_source {
@@ -56,12 +57,14 @@ typedef struct Plan {
     plan_guard *guards;
     Py_ssize_t guard_count;
     Py_ssize_t hard_count; /* guards before this: without them, not even `direct` */
-    PyObject *kept;        /* tuple: what params and guards point to */
-    PyObject *endpoint;    /* gives an awaitable */
-    bool is_runner;        /* it is called with a Run first, and answers by that itself */
-    PyObject *names;       /* tuple of str: the keywords that it is called with */
-    PyObject *finish;      /* finish(scope, receive, send, error or None, result, started)
-                              gives the coroutine that answers what cannot be answered here */
+    plan_step steps[PLAN_STEPS_MAX]; /* known middleware, from the outermost */
+    Py_ssize_t step_count;
+    PyObject *kept;       /* tuple: what params, guards and steps point to */
+    PyObject *endpoint;   /* gives an awaitable */
+    bool is_runner;       /* it is called with a Run first, and answers by that itself */
+    PyObject *names;      /* tuple of str: the keywords that it is called with */
+    PyObject *finish;     /* finish(scope, receive, send, error or None, result, started)
+                             gives the coroutine that answers what cannot be answered here */
     PyObject *direct;     /* direct(run) gives the coroutine that answers as FastAPI's own
                              handler does, when a value is missing or not valid; or None */
     PyObject *encode;     /* encode(result): the body as bytes; or raises */
@@ -109,6 +112,17 @@ struct plan_route {
     bool applies, fits;         /* what they said: the hard ones, and all */
 };
 
+/* Whether a path means to Python's patterns and convertors what it means to the core.
+   They let the end be before a newline; and int() refuses more digits than it was told
+   to, never fewer than 640, even when nobody wants the number. */
+static inline bool
+plan_path_is_plain(fa_slice path)
+{
+    enum { DIGITS = 640 };
+
+    return path.len <= DIGITS && memchr(path.p, '\n', path.len) == NULL;
+}
+
 /* An fa_handler; `user_data` is the plan_route. */
 int plan_on_request(fa_request *req, void *user_data);
 
@@ -129,9 +143,9 @@ void plan_watch(const Worker *worker, const char *what);
 
 /* ---- plan_answer.c: from what an endpoint returns to the answer ---- */
 
-/* 1: answered. 0: `result` is an answer itself, and not a plain one. -1 with an
-   exception. */
-int plan_answer(Run *run, PyObject *result);
+/* 1: answered. 0: `result` is an answer itself, and not a plain one; or `*instead` is (a
+   new reference) if it is not NULL. -1 with an exception. */
+int plan_answer(Run *run, PyObject *result, PyObject **instead);
 
 /* Answers an exception, if that needs no more than a plain answer. */
 bool plan_answer_error(Run *run, PyObject *error);

@@ -47,11 +47,8 @@ ask_guards(plan_route *route)
 static bool
 applies(plan_route *route, fa_request *req)
 {
-    fa_slice path = fa_request_path(req);
-
     ask_guards(route);
-    /* To Python's patterns the end may also be before a newline. */
-    return route->applies && memchr(path.p, '\n', path.len) == NULL &&
+    return route->applies && plan_path_is_plain(fa_request_path(req)) &&
            !(route->worker->ws && fa_request_is_websocket(req));
 }
 
@@ -124,7 +121,7 @@ go_on(Run *run, PyObject *error, PyObject *result, carrier_job *next)
 static bool
 done(Run *run, PyObject *result, PyObject *error, carrier_job *next)
 {
-    PyObject *raised;
+    PyObject *raised, *instead = NULL;
     bool more;
     int rv = 0;
 
@@ -133,13 +130,18 @@ done(Run *run, PyObject *result, PyObject *error, carrier_job *next)
         return run->cycle != NULL &&
                cycle_done((PyObject *)run->cycle, result, NULL, next);
     if (error == NULL)
-        rv = plan_answer(run, result);
+        rv = plan_answer(run, result, &instead);
     if (rv == 1)
         return false;
     if (error != NULL && !run->direct && plan_answer_error(run, error))
         return false;
-    if (rv == 0)
-        return go_on(run, error, result != NULL ? result : Py_None, next);
+    if (rv == 0) {
+        if (instead == NULL)
+            instead = Py_NewRef(result != NULL ? result : Py_None);
+        more = go_on(run, error, instead, next);
+        Py_DECREF(instead);
+        return more;
+    }
     raised = application_take_error();
     more = !plan_answer_error(run, raised) && go_on(run, raised, Py_None, next);
     Py_DECREF(raised);
@@ -288,13 +290,18 @@ plan_on_request(fa_request *req, void *user_data)
     plan_request input;
     Run *run;
 
-    if (!applies(route, req)) {
+    if (!applies(route, req) || !plan_steps_admit(plan->steps, plan->step_count, req)) {
         ++plan->passed_on;
         return cycle_on_request(req, route->worker);
     }
     plan_request_init(&input, req);
-    if (!route->fits || !plan_bind(plan, &input.input, values))
+    if (!route->fits || !plan_bind(plan, &input.input, values)) {
+        if (plan->direct == Py_None) {
+            ++plan->passed_on;
+            return cycle_on_request(req, route->worker);
+        }
         return go_direct(plan, route->worker, req);
+    }
     ++plan->served;
     run = run_new(route->worker, plan, req);
     if (run != NULL) {

@@ -122,10 +122,9 @@ table_find(PyObject *op, PyObject *scope)
     path = text_at(scope, core->str_path);
     root = text_at(scope, core->str_root_path);
     method = text_at(scope, core->str_method);
-    /* Below a root path other rules hold. To Python's patterns the end may also be
-       before a newline. */
+    /* Below a root path other rules hold. */
     if (path.p == NULL || method.p == NULL || root.p == NULL || root.len > 0 ||
-        memchr(path.p, '\n', path.len) != NULL ||
+        !plan_path_is_plain(path) ||
         !fa_slice_equal(text_at(scope, core->str_type), FA_SLICE("http")))
         Py_RETURN_NONE;
     rv = fa_app_find(table->app, fa_method_of(method), path, &found);

@@ -66,4 +66,6 @@ def test_same(
         assert found is not None
         # Routes whose body is limited are answered by FastAPI's own handlers.
         assert int(found[1]) == (0 if stack.startswith("limited") else 14)
-        compare.check(servers, f"middleware {stack}", CASES, report)
+        # It redirects the probe, too, and where there is no Host to the port of the server.
+        cases = [c for c in CASES if stack != "https" or not re.search(r"host|bad=1|other", c.name)]
+        compare.check(servers, f"middleware {stack}", cases, report)

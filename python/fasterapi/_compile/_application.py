@@ -32,6 +32,7 @@ from fasterapi import _core
 from fasterapi._compile._behind import Entry, install
 from fasterapi._compile._build import context_of, needs_builder
 from fasterapi._compile._fingerprint import check_handler
+from fasterapi._compile._known import steps_of
 from fasterapi._compile._outcome import (
     Direct,
     direct_of,
@@ -86,8 +87,8 @@ class Route:
 
 @dataclasses.dataclass
 class Compiled:
-    """`table` is what Worker() takes as `routes`: nothing if the application's middleware
-    comes first, and leads to the plans by itself."""
+    """`table` is what Worker() takes as `routes`: nothing if middleware that is not known
+    comes first, which leads to the plans by itself."""
 
     app: FastAPI
     routes: list[Route]
@@ -244,7 +245,11 @@ class _Compiler:
         self.behind = _has_middleware(app)
         if not self.behind:
             _check_stack(app)
-        self.stack = None if self.behind else stack_of(app)
+        # What known middleware does to plain answers, the core can do, before all of it.
+        self.steps = steps_of(app) if self.behind else None
+        self.stepped: dict[_core.Plan, _core.Plan] = {}
+        known = self.steps is not None or not self.behind
+        self.stack = stack_of(app) if known else None
         self.quick = None if self.behind else quick_of(app)
         self.entries: list[Entry] = []
 
@@ -281,19 +286,21 @@ class _Compiler:
             validator_of(effective.body_field)
         overrides: Guard = (self.app, "dependency_overrides", None, True, 0)
         status = int(effective.status_code or 200)
-        plan = self._made(
-            context,
-            select,
-            [overrides, *_calls(dependant)],
-            endpoint=endpoint,
-            is_runner=runs,
-            names=names,
-            params=rows,
-            model=_model(effective),
-            status=status,
-            quick=self.quick,
-            direct=direct,
-        )
+        soft: list[Guard] = [overrides, *_calls(dependant)]
+        options: dict[str, Any] = {
+            "endpoint": endpoint,
+            "is_runner": runs,
+            "names": names,
+            "params": rows,
+            "model": _model(effective),
+            "status": status,
+            "quick": self.quick,
+        }
+        plan = self._made(context, select, soft, **options, direct=direct, steps=())
+        if self.steps is not None and not runs and status != 206:
+            self.stepped[plan] = self._made(
+                context, select, soft, **options, direct=None, steps=self.steps
+            )
         reads_body = any(row[0] == BODY for row in rows)
         self.entries.append(
             Entry(plan, select, effective.app, status, runs, reads_body, True)
@@ -313,6 +320,7 @@ class _Compiler:
             status=200,
             quick=None,
             direct=None,
+            steps=(),
         )
 
     def route(self, context: Any) -> Route:

@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from fasterapi._compile._behind import Dispatcher
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._select import Select, handlers_of
 
@@ -62,6 +63,8 @@ class _Replay:
 
 def _with_innermost(layer: Any, innermost: Any) -> Any:
     """A copy of the built stack around another application."""
+    if type(layer) is Dispatcher:
+        layer = layer.app
     if type(layer) is AsyncExitStackMiddleware:
         inner = innermost
     elif hasattr(layer, "app"):
