@@ -197,6 +197,7 @@ carrier_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->job.coroutine);
     Py_VISIT(self->pending);
     Py_VISIT(self->job.owner);
+    Py_VISIT((PyObject *)self->next);
     return 0;
 }
 
@@ -212,6 +213,7 @@ carrier_clear(PyObject *op)
     Py_CLEAR(self->job.coroutine);
     Py_CLEAR(self->pending);
     Py_CLEAR(self->job.owner);
+    Py_CLEAR(self->next);
     return 0;
 }
 

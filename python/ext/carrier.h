@@ -12,6 +12,7 @@ struct Carrier {
     PyObject *awaited;  /* the future that the task awaits; NULL: a step of it is due */
     carrier_job job;    /* its coroutine is NULL while idle */
     PyObject *pending;  /* what it has yielded and the task has not seen yet */
+    Carrier *next;      /* behind it among those that are idle; owned */
     bool resumed;       /* it runs by carrier_resume() */
     bool retired;       /* not to be used again: its task is ending */
 };

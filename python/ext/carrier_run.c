@@ -46,11 +46,13 @@ carrier_ended(Carrier *self, PySendResult sent, PyObject **result)
 static bool
 is_clean(Carrier *self)
 {
-    int same = PyObject_RichCompareBool(self->context, self->snapshot, Py_EQ);
+    PyObject *same = PyContext_Type.tp_richcompare(self->context, self->snapshot, Py_EQ);
+    bool clean = same == Py_True && !self->retired;
 
-    if (same < 0)
+    if (same == NULL)
         PyErr_Clear();
-    return same == 1 && !self->retired;
+    Py_XDECREF(same);
+    return clean;
 }
 
 /* 1 when the future is done: somebody has cancelled the task meanwhile, or what it waits
@@ -59,16 +61,11 @@ is_clean(Carrier *self)
 static int
 awaited_is_done(Carrier *self)
 {
-    PyObject *done;
-    int res = 0;
+    int res =
+        self->awaited != NULL ? asyncio_is_done(self->worker->core, self->awaited) : 0;
 
-    if (self->awaited != NULL) {
-        done = PyObject_CallMethodNoArgs(self->awaited, self->worker->core->str_done);
-        res = done != NULL ? PyObject_IsTrue(done) : -1;
-        Py_XDECREF(done);
-        if (res < 0)
-            PyErr_Clear();
-    }
+    if (res < 0)
+        PyErr_Clear();
     return res != 0;
 }
 
@@ -104,10 +101,10 @@ carrier_give_back(Carrier *self)
 {
     if (!is_clean(self)) {
         self->retired = true;
-    } else if (PyList_Append(self->worker->carriers, (PyObject *)self) < 0) {
-        PyErr_Clear();
-        self->retired = true;
+        return;
     }
+    self->next = self->worker->idle;
+    self->worker->idle = (Carrier *)Py_NewRef((PyObject *)self);
 }
 
 PySendResult
@@ -150,24 +147,30 @@ carrier_new(Worker *worker)
     return self;
 }
 
+/* The first of those that are idle, a reference that was the list's; or NULL. */
+static Carrier *
+pop(Worker *worker)
+{
+    Carrier *self = worker->idle;
+
+    if (self != NULL) {
+        worker->idle = self->next;
+        self->next = NULL;
+    }
+    return self;
+}
+
 /* One that is idle and clean; new reference. */
 static Carrier *
 carrier_take(Worker *worker)
 {
-    Py_ssize_t n = PyList_GET_SIZE(worker->carriers);
     Carrier *self;
 
-    while (n > 0) {
-        self = (Carrier *)Py_NewRef(PyList_GET_ITEM(worker->carriers, n - 1));
-        if (PyList_SetSlice(worker->carriers, n - 1, n, NULL) < 0) {
-            Py_DECREF(self);
-            return NULL;
-        }
+    while ((self = pop(worker)) != NULL) {
         /* One whose task has been cancelled at rest ends by itself. */
         if (!self->retired && !awaited_is_done(self))
             return self;
         Py_DECREF(self);
-        --n;
     }
     return carrier_new(worker);
 }
@@ -176,56 +179,56 @@ carrier_take(Worker *worker)
 static int
 enter(Carrier *self)
 {
-    PyObject *args[2] = {self->worker->loop, self->task};
-    PyObject *entered =
-        PyObject_Vectorcall(self->worker->core->enter_task, args, 2, NULL);
-
-    Py_XDECREF(entered);
-    return entered != NULL ? 0 : -1;
+    return asyncio_enter(self->worker->core, self->worker->loop, self->task);
 }
 
 static void
 leave(Carrier *self)
 {
-    PyObject *args[2] = {self->worker->loop, self->task};
-    PyObject *type, *value, *traceback, *left;
-
-    PyErr_Fetch(&type, &value, &traceback);
-    left = PyObject_Vectorcall(self->worker->core->leave_task, args, 2, NULL);
-    if (left == NULL)
+    if (asyncio_leave(self->worker->core, self->worker->loop, self->task) < 0)
         PyErr_Clear();
-    Py_XDECREF(left);
-    PyErr_Restore(type, value, traceback);
 }
 
 /* A step outside of the task, which has been entered. */
 static PySendResult
 step(Carrier *self, PyObject **result)
 {
-    PyObject *type, *value, *traceback;
+    PyObject *type = NULL, *value = NULL, *traceback = NULL;
     PySendResult sent;
 
     *result = NULL;
     if (PyContext_Enter(self->context) < 0)
         return PYGEN_ERROR;
     sent = carrier_step(self, Py_None, result);
-    PyErr_Fetch(&type, &value, &traceback);
+    if (sent == PYGEN_ERROR)
+        PyErr_Fetch(&type, &value, &traceback);
     if (PyContext_Exit(self->context) < 0)
         PyErr_Clear();
-    PyErr_Restore(type, value, traceback);
+    if (sent == PYGEN_ERROR)
+        PyErr_Restore(type, value, traceback);
     return sent;
 }
 
 void
 carrier_retire_all(Worker *worker)
 {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(worker->carriers); ++i) {
-        Carrier *self = (Carrier *)PyList_GET_ITEM(worker->carriers, i);
+    Carrier *self;
 
+    while ((self = pop(worker)) != NULL) {
         self->retired = true;
         if (wake(self) < 0)
             PyErr_WriteUnraisable((PyObject *)self);
+        Py_DECREF(self);
     }
+}
+
+void
+carrier_drop_all(Worker *worker)
+{
+    Carrier *self;
+
+    while ((self = pop(worker)) != NULL)
+        Py_DECREF(self);
 }
 
 /* The task will not see what the coroutine waits for: there is no memory to wake it, and

@@ -84,6 +84,9 @@ typedef struct core_state {
         *operation_type;
     PyObject *client_disconnected; /* an exception, subclass of OSError */
     PyObject *enter_task, *leave_task, *current_task, *task_type; /* of asyncio */
+    PyObject *current_tasks;   /* dict: loop to task; NULL: not to be had */
+    PyTypeObject *future_type; /* asyncio's own, or NULL */
+    PyCFunction future_done;   /* of exactly that type, or NULL */
     PyObject *empty_bytes;
     PyObject *sent; /* operation_nothing(): what send() returns when it need not wait */
 #define X(name) PyObject *str_##name;
@@ -104,6 +107,16 @@ core_of_type(PyTypeObject *type)
 {
     return (core_state *)PyType_GetModuleState(type);
 }
+
+/* ---- asyncio.c ---- */
+
+/* Returns 0, or -1 with an exception; the strings must be there. */
+int asyncio_take(core_state *core);
+/* future.done(): 1, 0, or -1 with an exception. */
+int asyncio_is_done(core_state *core, PyObject *future);
+/* Makes the task the current one of its loop: fails while another one is. */
+int asyncio_enter(core_state *core, PyObject *loop, PyObject *task);
+int asyncio_leave(core_state *core, PyObject *loop, PyObject *task);
 
 /* ---- operation.c: what receive() and send() return ---- */
 
@@ -162,6 +175,8 @@ bool carrier_resume(Carrier *self, PyObject *future);
 
 /* The tasks of idle carriers end in the next turn of the loop. */
 void carrier_retire_all(Worker *worker);
+/* Forgets them: for the garbage collector. */
+void carrier_drop_all(Worker *worker);
 
 /* ---- cycle.c: one request ---- */
 
@@ -247,6 +262,8 @@ void json_text_free(json_text *text);
 
 typedef struct plan_route plan_route;
 
+typedef struct Run Run;
+
 extern PyType_Spec plan_spec, run_spec, plan_table_spec;
 
 /* Adds worker->routes to its application: a tuple of (pattern, methods, plan or None).
@@ -254,6 +271,8 @@ extern PyType_Spec plan_spec, run_spec, plan_table_spec;
    with an exception. */
 int plan_add_routes(Worker *worker);
 void plan_free_routes(Worker *worker);
+/* Gives the memory of worker->spare_run back. */
+void run_free_spare(Worker *worker);
 
 /* ---- worker.c ---- */
 
@@ -265,13 +284,14 @@ struct Worker {
     PyObject *asgi;    /* the application */
     PyObject *loop;
     PyObject *context;     /* of which each carrier gets a copy */
-    PyObject *carriers;    /* list: those that wait for work */
+    Carrier *idle;         /* those that wait for work, one behind the other */
     Carrier *running;      /* whose coroutine runs just now; borrowed */
     WebSocket *handshakes; /* those that the application has not answered; borrowed */
 
     plan_route *plan_routes;
     unsigned long long polls;        /* calls of poll() so far */
     unsigned long long through_asgi; /* requests that the application was called for */
+    Run *spare_run;                  /* memory of one that is over, or NULL */
     json_text text;                  /* the body being written; its memory is kept */
 
     /* Options: keywords of Worker(), listed in options.c. Objects may be None. */

@@ -34,24 +34,6 @@ intern_all(core_state *core)
 }
 
 static int
-take_from_asyncio(core_state *core)
-{
-    PyObject *tasks = PyImport_ImportModule("asyncio.tasks");
-
-    if (tasks == NULL)
-        return -1;
-    core->enter_task = PyObject_GetAttrString(tasks, "_enter_task");
-    core->leave_task = PyObject_GetAttrString(tasks, "_leave_task");
-    core->current_task = PyObject_GetAttrString(tasks, "current_task");
-    core->task_type = PyObject_GetAttrString(tasks, "Task");
-    Py_DECREF(tasks);
-    return core->enter_task != NULL && core->leave_task != NULL &&
-                   core->current_task != NULL && core->task_type != NULL
-               ? 0
-               : -1;
-}
-
-static int
 take_for_plans(core_state *core)
 {
     PyObject *copy = PyImport_ImportModule("copy");
@@ -67,7 +49,7 @@ core_exec(PyObject *mod)
 {
     core_state *core = PyModule_GetState(mod);
 
-    if (intern_all(core) < 0 || take_from_asyncio(core) < 0 || take_for_plans(core) < 0 ||
+    if (intern_all(core) < 0 || asyncio_take(core) < 0 || take_for_plans(core) < 0 ||
         add_type(mod, &core->plan_type, &plan_spec, true) < 0 ||
         add_type(mod, &core->run_type, &run_spec, false) < 0 ||
         add_type(mod, &core->plan_table_type, &plan_table_spec, true) < 0 ||
@@ -106,6 +88,8 @@ core_traverse(PyObject *mod, visitproc visit, void *arg)
     Py_VISIT(core->leave_task);
     Py_VISIT(core->current_task);
     Py_VISIT(core->task_type);
+    Py_VISIT(core->current_tasks);
+    Py_VISIT(core->future_type);
     Py_VISIT(core->sent);
     return 0;
 }
@@ -130,6 +114,8 @@ core_clear(PyObject *mod)
     Py_CLEAR(core->leave_task);
     Py_CLEAR(core->current_task);
     Py_CLEAR(core->task_type);
+    Py_CLEAR(core->current_tasks);
+    Py_CLEAR(core->future_type);
     Py_CLEAR(core->empty_bytes);
     Py_CLEAR(core->sent);
 #define X(name) Py_CLEAR(core->str_##name);

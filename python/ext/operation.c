@@ -125,15 +125,9 @@ hand_over(Operation *op, PyObject **result)
 static int
 is_ready(Operation *op)
 {
-    PyObject *done;
-    int res;
-
     if (op->future == NULL || op->waiting)
         return 1;
-    done = PyObject_CallMethodNoArgs(op->future, op->core->str_done);
-    res = done != NULL ? PyObject_IsTrue(done) : -1;
-    Py_XDECREF(done);
-    return res;
+    return asyncio_is_done(op->core, op->future);
 }
 
 static PySendResult

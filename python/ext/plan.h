@@ -89,7 +89,7 @@ typedef struct Plan {
 } Plan;
 
 /* One request that a plan serves. */
-typedef struct Run {
+struct Run {
     PyObject_HEAD Worker *worker;
     Plan *plan;
     fa_request *req;       /* borrowed; NULL once somebody else has it, or it has ended */
@@ -101,7 +101,7 @@ typedef struct Run {
     bool held;             /* the server has a reference, until on_finish */
     bool over;             /* the endpoint has ended */
     bool answered;         /* the answer has begun */
-} Run;
+};
 
 /* A plan and whose routes it is among. */
 struct plan_route {

@@ -133,13 +133,22 @@ encoded(const Plan *plan, PyObject *result)
     return bytes;
 }
 
+/* What most endpoints return, and no answer itself. */
+static bool
+is_builtin(PyObject *result)
+{
+    return PyDict_CheckExact(result) || PyList_CheckExact(result) ||
+           PyUnicode_CheckExact(result) || result == Py_None;
+}
+
 /* 1: the body is in *body, and in *owner if it is not NULL. 0: `result` is an answer
    itself. -1 with an exception. */
 static int
 body_of(const Plan *plan, json_text *text, PyObject *run, PyObject *result,
         fa_slice *body, PyObject **owner)
 {
-    int is_response = PyObject_IsInstance(result, plan->response);
+    int is_response =
+        is_builtin(result) ? 0 : PyObject_IsInstance(result, plan->response);
 
     *owner = NULL;
     if (is_response != 0)

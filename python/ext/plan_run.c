@@ -229,8 +229,16 @@ static Run *
 run_new(Worker *worker, Plan *plan, fa_request *req)
 {
     PyTypeObject *type = plan->core->run_type;
-    Run *run = (Run *)type->tp_alloc(type, 0);
+    Run *run = worker->spare_run;
 
+    if (run != NULL) {
+        worker->spare_run = NULL;
+        memset((char *)run + sizeof(PyObject), 0, sizeof(*run) - sizeof(PyObject));
+        (void)PyObject_Init((PyObject *)run, type);
+        PyObject_GC_Track((PyObject *)run);
+    } else {
+        run = (Run *)type->tp_alloc(type, 0);
+    }
     if (run == NULL)
         return NULL;
     run->worker = (Worker *)Py_NewRef((PyObject *)worker);
@@ -348,15 +356,31 @@ run_dealloc(PyObject *op)
 {
     Run *run = (Run *)op;
     PyTypeObject *type = Py_TYPE(op);
+    Worker *worker = run->worker;
 
     PyObject_GC_UnTrack(op);
     (void)run_clear(op);
     if (run->deferred != NULL)
         fa_deferred_release(run->deferred);
     Py_CLEAR(run->plan);
-    Py_CLEAR(run->worker);
-    type->tp_free(op);
+    run->worker = NULL;
+    /* Most requests end before the next one begins: they take turns with one object. */
+    if (worker != NULL && worker->spare_run == NULL && worker->worker != NULL)
+        worker->spare_run = run;
+    else
+        type->tp_free(op);
     Py_DECREF(type);
+    Py_XDECREF((PyObject *)worker); /* last: it frees the spare one */
+}
+
+void
+run_free_spare(Worker *worker)
+{
+    PyObject *spare = (PyObject *)worker->spare_run;
+
+    worker->spare_run = NULL;
+    if (spare != NULL)
+        PyObject_GC_Del(spare);
 }
 
 /* (scope, receive, send) */

@@ -4,13 +4,11 @@
 static bool
 is_done(PyObject *future, core_state *core)
 {
-    PyObject *done = PyObject_CallMethodNoArgs(future, core->str_done);
-    bool res = done == Py_True;
+    int res = asyncio_is_done(core, future);
 
-    if (done == NULL)
+    if (res < 0)
         PyErr_WriteUnraisable(future);
-    Py_XDECREF(done);
-    return res;
+    return res == 1;
 }
 
 static void

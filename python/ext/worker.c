@@ -109,9 +109,8 @@ worker_init(PyObject *op, PyObject *args, PyObject *options)
     Py_XSETREF(self->asgi, Py_NewRef(asgi));
     Py_XSETREF(self->loop, Py_NewRef(loop));
     Py_XSETREF(self->context, PyContext_CopyCurrent());
-    Py_XSETREF(self->carriers, PyList_New(0));
     Py_XSETREF(self->status_texts, PyDict_New());
-    if (self->context == NULL || self->carriers == NULL || self->status_texts == NULL ||
+    if (self->context == NULL || self->status_texts == NULL ||
         worker_take_options(self, options) < 0 || scope_cache_init(self) < 0)
         return -1;
     return make_worker(self);
@@ -203,11 +202,8 @@ worker_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     self->worker = NULL;
     fa_worker_del(worker);
+    run_free_spare(self);
     carrier_retire_all(self);
-    Py_CLEAR(self->carriers);
-    self->carriers = PyList_New(0);
-    if (self->carriers == NULL)
-        return NULL;
     Py_RETURN_NONE;
 }
 
@@ -248,7 +244,7 @@ worker_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->asgi);
     Py_VISIT(self->loop);
     Py_VISIT(self->context);
-    Py_VISIT(self->carriers);
+    Py_VISIT((PyObject *)self->idle);
     Py_VISIT(self->log_stream);
     Py_VISIT(self->status_texts);
     return worker_visit_options(self, visit, arg);
@@ -262,7 +258,7 @@ worker_clear(PyObject *op)
     Py_CLEAR(self->asgi);
     Py_CLEAR(self->loop);
     Py_CLEAR(self->context);
-    Py_CLEAR(self->carriers);
+    carrier_drop_all(self);
     Py_CLEAR(self->log_stream);
     Py_CLEAR(self->status_texts);
     worker_clear_options(self);
@@ -281,6 +277,7 @@ worker_dealloc(PyObject *op)
     fa_logger_del(self->logger);
     fa_app_del(self->app);
     plan_free_routes(self);
+    run_free_spare(self);
     json_text_free(&self->text);
     (void)worker_clear(op);
     type->tp_free(op);

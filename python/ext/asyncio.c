@@ -1,0 +1,133 @@
+/* What is asked of asyncio for every request, without a Python call where its own C code
+   can be asked directly. Each short cut is tried when the module is loaded; where it does
+   not hold (another Python, tasks written in Python), the function itself is called. */
+#include "core.h"
+
+/* The C function behind a method without arguments, or NULL. It is right for objects of
+   exactly `type` only. */
+static PyCFunction
+direct_method(PyTypeObject *type, PyObject *name)
+{
+    PyObject *found = PyObject_GetAttr((PyObject *)type, name);
+    const PyMethodDef *def = NULL;
+    PyCFunction function = NULL;
+
+    if (found != NULL && Py_IS_TYPE(found, &PyMethodDescr_Type))
+        def = ((PyMethodDescrObject *)found)->d_method;
+    if (def != NULL && def->ml_flags == METH_NOARGS)
+        function = def->ml_meth; /* static: outlives the descriptor */
+    Py_XDECREF(found);
+    return function;
+}
+
+/* Whether entering a task does no more than to write it down in that dict. */
+static bool
+is_written_down(core_state *core, PyObject *tasks)
+{
+    PyObject *task = PyTuple_Pack(1, Py_None), *loop = core->empty_bytes, *done;
+    bool written = false;
+
+    if (task == NULL || !PyDict_CheckExact(tasks) || PyDict_GET_SIZE(tasks) != 0) {
+        Py_XDECREF(task);
+        return false;
+    }
+    done = PyObject_CallFunctionObjArgs(core->enter_task, loop, task, NULL);
+    if (done != NULL) {
+        written =
+            PyDict_GET_SIZE(tasks) == 1 && PyDict_GetItemWithError(tasks, loop) == task;
+        Py_SETREF(done, PyObject_CallFunctionObjArgs(core->leave_task, loop, task, NULL));
+        written = written && done != NULL && PyDict_GET_SIZE(tasks) == 0;
+        Py_XDECREF(done);
+    }
+    PyErr_Clear();
+    Py_DECREF(task);
+    return written;
+}
+
+static void
+take_short_cuts(core_state *core)
+{
+    PyObject *native = PyImport_ImportModule("_asyncio");
+    PyObject *tasks = NULL, *future = NULL;
+
+    if (native != NULL) {
+        tasks = PyObject_GetAttrString(native, "_current_tasks");
+        if (tasks != NULL && is_written_down(core, tasks))
+            core->current_tasks = Py_NewRef(tasks);
+        PyErr_Clear();
+        future = PyObject_GetAttrString(native, "Future");
+    }
+    if (future != NULL && PyType_Check(future)) {
+        core->future_done = direct_method((PyTypeObject *)future, core->str_done);
+        core->future_type = (PyTypeObject *)Py_NewRef(future);
+    }
+    PyErr_Clear();
+    Py_XDECREF(native);
+    Py_XDECREF(tasks);
+    Py_XDECREF(future);
+}
+
+int
+asyncio_take(core_state *core)
+{
+    PyObject *tasks = PyImport_ImportModule("asyncio.tasks");
+
+    if (tasks == NULL)
+        return -1;
+    core->enter_task = PyObject_GetAttrString(tasks, "_enter_task");
+    core->leave_task = PyObject_GetAttrString(tasks, "_leave_task");
+    core->current_task = PyObject_GetAttrString(tasks, "current_task");
+    core->task_type = PyObject_GetAttrString(tasks, "Task");
+    Py_DECREF(tasks);
+    if (core->enter_task == NULL || core->leave_task == NULL ||
+        core->current_task == NULL || core->task_type == NULL)
+        return -1;
+    take_short_cuts(core);
+    return 0;
+}
+
+int
+asyncio_is_done(core_state *core, PyObject *future)
+{
+    PyObject *done = Py_IS_TYPE(future, core->future_type) && core->future_done != NULL
+                         ? core->future_done(future, NULL)
+                         : PyObject_CallMethodNoArgs(future, core->str_done);
+    int res = done != NULL ? PyObject_IsTrue(done) : -1;
+
+    Py_XDECREF(done);
+    return res;
+}
+
+static int
+call(PyObject *function, PyObject *loop, PyObject *task)
+{
+    PyObject *args[2] = {loop, task};
+    PyObject *done = PyObject_Vectorcall(function, args, 2, NULL);
+
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
+int
+asyncio_enter(core_state *core, PyObject *loop, PyObject *task)
+{
+    PyObject *tasks = core->current_tasks, *current;
+
+    if (tasks == NULL)
+        return call(core->enter_task, loop, task);
+    current = PyDict_SetDefault(tasks, loop, task); /* borrowed */
+    if (current == task)
+        return 0;
+    /* What is in the way is an error that asyncio itself has words for. */
+    return current != NULL ? call(core->enter_task, loop, task) : -1;
+}
+
+int
+asyncio_leave(core_state *core, PyObject *loop, PyObject *task)
+{
+    PyObject *tasks = core->current_tasks;
+
+    if (tasks == NULL || PyDict_GetItemWithError(tasks, loop) != task)
+        return call(core->leave_task, loop, task);
+    return PyDict_DelItem(tasks, loop);
+}
