@@ -1,8 +1,9 @@
 """What the fuzzer of the compiled tier has found, each as small as it gets."""
 
 import asyncio
+from typing import Annotated
 
-from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 app = FastAPI()
@@ -50,3 +51,35 @@ async def rewritten_later(request: Request):
     request.scope["query_string"] = b"a=1"
     await asyncio.sleep(0.002)
     raise HTTPException(409)
+
+
+# A convertor takes more digits than int() does, even if nobody wants the number.
+@app.get("/digits/{n:int}")
+async def digits():
+    return 1
+
+
+# The name of a variable of FastAPI is told when a dependency swallows what was raised.
+async def swallows():
+    try:
+        yield
+    except RuntimeError:
+        pass
+
+
+async def tells():
+    try:
+        yield
+    except UnboundLocalError as error:
+        say(error)
+        raise
+
+
+@app.get("/swallowed")
+async def swallowed(
+    response: Response,
+    a: Annotated[None, Depends(tells)],
+    b: Annotated[None, Depends(swallows, scope="function")],
+):
+    response.headers["X-Own"] = "yes"
+    raise RuntimeError

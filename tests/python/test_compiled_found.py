@@ -10,6 +10,9 @@ CASES = [
     simple("/task-fails"),
     simple("/rewritten"),
     simple("/rewritten-later"),
+    simple("/digits/" + "9" * 4300),
+    simple("/digits/" + "9" * 4301),
+    simple("/swallowed"),
 ]
 
 

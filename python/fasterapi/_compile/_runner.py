@@ -134,7 +134,7 @@ class _Writer:
             found.append(f"{name}=tasks")
         if name := dependant.response_param_name:
             self.uses.add("response")
-            found.append(f"{name}=response")
+            found.append(f"{name}=own")
         if name := dependant.security_scopes_param_name:
             scopes = self.source.name("scopes", _get_oauth_scopes(dependant=dependant))
             found.append(f"{name}=SecurityScopes(scopes=list({scopes}))")
@@ -196,13 +196,14 @@ class _Writer:
             body.add(f"result = await run_in_threadpool({call}{separator}{arguments})")
         if needs_builder(effective):
             build = body.name("build", builder_of(effective))
-            tasks, response = (n if n in self.uses else "None" for n in ("tasks", "response"))
+            tasks = "tasks" if "tasks" in self.uses else "None"
+            response = "own" if "response" in self.uses else "None"
             body.add("if isinstance(result, Response):")
-            body.add("    answer = result")
+            body.add("    response = result")
             body.add("else:")
-            body.add(f"    answer = await {build}(run, result, {response}, {tasks})")
+            body.add(f"    response = await {build}(run, result, {response}, {tasks})")
         else:
-            body.add("answer = run.prepare(result)")
+            body.add("response = run.prepare(result)")
         return self._compiled(body)
 
     def _compiled(self, body: _Source) -> Runner:
@@ -211,7 +212,7 @@ class _Writer:
         if "tasks" in self.uses:
             text.add("tasks = BackgroundTasks()")
         if "response" in self.uses:
-            text.add("response = new_response()")
+            text.add("own = new_response()")
         if "request" in self.uses:
             self.uses.add("stacks")  # they are in its scope
             text.add("request = request_of(run)")
@@ -250,23 +251,23 @@ class _Writer:
     def _add_answer(self, text: _Source) -> None:
         if not needs_builder(self.effective):
             if "response" in self.uses:
-                text.add("status = response.status_code or None")
-                text.add("if type(answer) is bytes and not is_body_allowed(status):")
-                text.add("    answer = bodiless(answer, response)")
-            text.add("if type(answer) is bytes:")
-            more = ", status, response.headers.raw" if "response" in self.uses else ""
-            text.add(f"    await run.respond(answer{more})")
+                text.add("status = own.status_code or None")
+                text.add("if type(response) is bytes and not is_body_allowed(status):")
+                text.add("    response = bodiless(response, own)")
+            text.add("if type(response) is bytes:")
+            more = ", status, own.headers.raw" if "response" in self.uses else ""
+            text.add(f"    await run.respond(response{more})")
             if "tasks" in self.uses:
                 text.add("    await tasks()")
             text.add("else:")
             text.depth += 1
         if "tasks" in self.uses:
-            text.add("if answer.background is None:")
-            text.add("    answer.background = tasks")
-        text.add("if not run.answer(answer):")
-        text.add("    await answer(*run.asgi())")
-        text.add("elif answer.background is not None:")
-        text.add("    await answer.background()")
+            text.add("if response.background is None:")
+            text.add("    response.background = tasks")
+        text.add("if not run.answer(response):")
+        text.add("    await response(*run.asgi())")
+        text.add("elif response.background is not None:")
+        text.add("    await response.background()")
         if not needs_builder(self.effective):
             text.depth -= 1
 
