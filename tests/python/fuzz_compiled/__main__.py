@@ -103,9 +103,9 @@ class Run:
         if exchange.abrupt:
             # How far they come before they learn that the client is gone is a matter of time.
             asgi, compiled = Seen(), Seen()
-        if exchange.cut and not compiled.said:
+        if exchange.cut and not collections.Counter(compiled.said) - collections.Counter(asgi.said):
             # A plan begins with the whole body; without it the application is not called.
-            asgi.said = []
+            asgi.said = compiled.said
         if asgi != compiled or self.stray or any(one.stuck for one in seen):
             self.tell(name, source, exchange, seen, ("asgi", "compiled"))
 
