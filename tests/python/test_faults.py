@@ -144,15 +144,16 @@ def test_slow_clients(site: pathlib.Path, tmp_path: pathlib.Path, kind: str) -> 
         slow = [stack.enter_context(slow_client(server)) for _ in range(SLOW_CLIENTS)]
         for s in slow:
             s.sendall(BEGINNINGS[kind])
-        get(server)  # their beginnings cost what they cost
-        while descriptors(server) > idle + 1 and time.monotonic() - began < 15:
+        get(server)  # their beginnings cost what they cost, on a busy machine seconds
+        all_there = time.monotonic()
+        while descriptors(server) > idle + 1 and time.monotonic() - all_there < 15:
             taken.append(timed(server))
             for s in slow if kind == "head, trickling" else ():
                 with contextlib.suppress(OSError):
                     s.sendall(b"X: 1\r\n")
             time.sleep(0.05)
         # Absolute for a head; for the others, at most a second without a byte.
-        assert 0.9 < time.monotonic() - began < 10
+        assert time.monotonic() - began > 0.9 and time.monotonic() - all_there < 10
         assert descriptors(server) <= idle + 1
         if "answer" not in kind and kind != "head, trickling":
             statuses = {peers.answer_of(peers.Reader(s), "GET").status for s in slow}
