@@ -14,6 +14,7 @@ typedef enum param_source {
     PARAM_HEADER,
     PARAM_COOKIE,
     PARAM_BODY,
+    PARAM_MEMBER, /* of the object that the body is */
     PARAM_SOURCES,
 } param_source;
 
@@ -27,6 +28,7 @@ typedef enum param_form {
     FORM_BOOL,
     FORM_JSON,   /* of a body: validate(bytes) reads JSON itself */
     FORM_PARSED, /* of a body: validate(from_json(bytes)) */
+    FORM_RAW,    /* validate(everything of that source), also if it is missing */
     PARAM_FORMS,
 } param_form;
 
@@ -162,6 +164,11 @@ PyObject *plan_prepare(const Plan *plan, json_text *text, PyObject *run,
 PyObject *run_prepare(PyObject *op, PyObject *result);
 PyObject *run_answer(PyObject *op, PyObject *response);
 PyObject *run_respond(PyObject *op, PyObject *args, PyObject *kwargs);
+
+/* ---- plan_usual.c ---- */
+
+/* What `v` means to `form`. NULL without an exception: it is spelled otherwise. */
+PyObject *plan_usual(param_form form, fa_slice v);
 
 /* ---- plan_bind.c ---- */
 

@@ -26,77 +26,15 @@ equal_nocase(fa_slice a, fa_slice b)
     return true;
 }
 
-/* ---- usual spellings: what they mean is beyond doubt ---- */
-
-/* -?(0|[1-9][0-9]{0,17}), but not -0. NULL: spelled otherwise. */
-static PyObject *
-usual_int(fa_slice v)
-{
-    size_t i = v.len > 0 && v.p[0] == '-' ? 1 : 0;
-    size_t digits = v.len - i;
-    long long n = 0;
-
-    if (digits == 0 || digits > 18 || (v.p[i] == '0' && v.len > 1))
-        return NULL;
-    for (size_t at = i; at < v.len; ++at) {
-        if (!is_digit(v.p[at]))
-            return NULL;
-        n = n * 10 + (v.p[at] - '0');
-    }
-    return PyLong_FromLongLong(i == 1 ? -n : n);
-}
-
-/* Up to 15 digits, so that every way of reading them gives the same double. */
-static PyObject *
-usual_float(fa_slice v)
-{
-    enum { LENGTH_MAX = 17 };
-    char text[LENGTH_MAX + 1];
-    size_t i = v.len > 0 && v.p[0] == '-' ? 1 : 0, digits = 0, points = 0;
-    double value;
-
-    if (v.len > LENGTH_MAX || v.len == i || !is_digit(v.p[i]) ||
-        !is_digit(v.p[v.len - 1]) ||
-        (v.p[i] == '0' && v.len > i + 1 && v.p[i + 1] != '.'))
-        return NULL;
-    for (size_t at = i; at < v.len; ++at) {
-        if (v.p[at] == '.')
-            ++points;
-        else if (is_digit(v.p[at]))
-            ++digits;
-        else
-            return NULL;
-    }
-    if (digits > 15 || points > 1)
-        return NULL;
-    memcpy(text, v.p, v.len);
-    text[v.len] = 0;
-    value = PyOS_string_to_double(text, NULL, NULL);
-    return value != 0 || i == 0 ? PyFloat_FromDouble(value) : NULL;
-}
-
-static PyObject *
-usual_bool(fa_slice v)
-{
-    if (fa_slice_equal(v, FA_SLICE("true")) || fa_slice_equal(v, FA_SLICE("1")))
-        Py_RETURN_TRUE;
-    if (fa_slice_equal(v, FA_SLICE("false")) || fa_slice_equal(v, FA_SLICE("0")))
-        Py_RETURN_FALSE;
-    return NULL;
-}
-
-static PyObject *
-usual(param_form form, fa_slice v)
-{
-    switch (form) {
-    case FORM_INT: return usual_int(v);
-    case FORM_FLOAT: return usual_float(v);
-    case FORM_BOOL: return usual_bool(v);
-    default: return NULL;
-    }
-}
-
 /* ---- one value ---- */
+
+/* What the parameters of one request share: made when first asked for. */
+typedef struct binding {
+    const Plan *plan;
+    plan_input *input;
+    PyObject *cookies; /* dict */
+    PyObject *members; /* the parsed body */
+} binding;
 
 /* validate(value, from_attributes=True); `value` is taken over. */
 static PyObject *
@@ -124,7 +62,7 @@ text_of(param_source source, fa_slice v)
 static PyObject *
 value_of(const Plan *plan, const plan_param *param, fa_slice v)
 {
-    PyObject *made = usual(param->form, v);
+    PyObject *made = plan_usual(param->form, v);
 
     if (made != NULL || PyErr_Occurred())
         return made;
@@ -153,9 +91,10 @@ key_of(const plan_param *param)
 /* ---- the sources ---- */
 
 static PyObject *
-from_path(const Plan *plan, const plan_param *param, plan_input *input)
+from_path(binding *from, const plan_param *param)
 {
-    return value_of(plan, param, input->ops->capture(input, (size_t)param->index));
+    return value_of(from->plan, param,
+                    from->input->ops->capture(from->input, (size_t)param->index));
 }
 
 static bool
@@ -168,43 +107,43 @@ append(PyObject *list, PyObject *item)
 }
 
 static PyObject *
-all_of_query(const Plan *plan, const plan_param *param, plan_input *input)
+all_of_query(binding *from, const plan_param *param)
 {
     fa_slice key = key_of(param), name, v;
-    ptrdiff_t n = input->ops->query_count(input);
+    ptrdiff_t n = from->input->ops->query_count(from->input);
     PyObject *list = PyList_New(0);
     bool failed = list == NULL || n < 0;
 
     for (ptrdiff_t i = 0; !failed && i < n; ++i) {
-        input->ops->query_at(input, (size_t)i, &name, &v);
+        from->input->ops->query_at(from->input, (size_t)i, &name, &v);
         if (fa_slice_equal(name, key))
             failed = !append(list, text_of(PARAM_QUERY, v));
     }
     if (failed)
         Py_CLEAR(list);
     if (list == NULL || PyList_GET_SIZE(list) > 0)
-        return validated(plan, param, list);
+        return validated(from->plan, param, list);
     Py_DECREF(list);
-    return value_if_missing(plan, param);
+    return value_if_missing(from->plan, param);
 }
 
 static PyObject *
-from_query(const Plan *plan, const plan_param *param, plan_input *input)
+from_query(binding *from, const plan_param *param)
 {
     fa_slice key = key_of(param), name, v;
     ptrdiff_t n;
 
     if (param->many)
-        return all_of_query(plan, param, input);
-    n = input->ops->query_count(input);
+        return all_of_query(from, param);
+    n = from->input->ops->query_count(from->input);
     if (n < 0)
         return NULL;
     while (n-- > 0) { /* the last one counts */
-        input->ops->query_at(input, (size_t)n, &name, &v);
+        from->input->ops->query_at(from->input, (size_t)n, &name, &v);
         if (fa_slice_equal(name, key))
-            return value_of(plan, param, v);
+            return value_of(from->plan, param, v);
     }
-    return value_if_missing(plan, param);
+    return value_if_missing(from->plan, param);
 }
 
 /* `.p` is NULL if there is none. */
@@ -223,45 +162,50 @@ first_header(const plan_input *input, fa_slice key)
 }
 
 static PyObject *
-all_of_header(const Plan *plan, const plan_param *param, plan_input *input)
+all_of_header(binding *from, const plan_param *param)
 {
     fa_slice key = key_of(param), name, v;
     PyObject *list = PyList_New(0);
-    size_t n = input->ops->header_count(input);
+    size_t n = from->input->ops->header_count(from->input);
     bool failed = list == NULL;
 
     for (size_t i = 0; !failed && i < n; ++i) {
-        input->ops->header_at(input, i, &name, &v);
+        from->input->ops->header_at(from->input, i, &name, &v);
         if (equal_nocase(name, key))
             failed = !append(list, text_of(PARAM_HEADER, v));
     }
     if (failed)
         Py_CLEAR(list);
     if (list == NULL || PyList_GET_SIZE(list) > 0)
-        return validated(plan, param, list);
+        return validated(from->plan, param, list);
     Py_DECREF(list);
-    return value_if_missing(plan, param);
+    return value_if_missing(from->plan, param);
 }
 
 static PyObject *
-from_header(const Plan *plan, const plan_param *param, plan_input *input)
+from_header(binding *from, const plan_param *param)
 {
     fa_slice v;
 
     if (param->many)
-        return all_of_header(plan, param, input);
-    v = first_header(input, key_of(param));
-    return v.p != NULL ? value_of(plan, param, v) : value_if_missing(plan, param);
+        return all_of_header(from, param);
+    v = first_header(from->input, key_of(param));
+    return v.p != NULL ? value_of(from->plan, param, v)
+                       : value_if_missing(from->plan, param);
 }
 
-/* Every Cookie field through Starlette's own parser, the later ones over the earlier. */
+/* Every Cookie field through Starlette's own parser, the later ones over the earlier. A
+   borrowed reference or NULL. */
 static PyObject *
-cookies_of(const Plan *plan, plan_input *input)
+cookies_of(binding *from)
 {
-    PyObject *cookies = PyDict_New();
+    plan_input *input = from->input;
     size_t n = input->ops->header_count(input);
 
-    for (size_t i = 0; cookies != NULL && i < n; ++i) {
+    if (from->cookies != NULL)
+        return from->cookies;
+    from->cookies = PyDict_New();
+    for (size_t i = 0; from->cookies != NULL && i < n; ++i) {
         fa_slice name, v;
         PyObject *text, *parsed;
 
@@ -269,27 +213,33 @@ cookies_of(const Plan *plan, plan_input *input)
         if (!equal_nocase(name, FA_SLICE("cookie")))
             continue;
         text = text_of(PARAM_HEADER, v);
-        parsed = text != NULL ? PyObject_CallOneArg(plan->parse_cookies, text) : NULL;
+        parsed =
+            text != NULL ? PyObject_CallOneArg(from->plan->parse_cookies, text) : NULL;
         Py_XDECREF(text);
-        if (parsed == NULL || PyDict_Update(cookies, parsed) < 0)
-            Py_CLEAR(cookies);
+        if (parsed == NULL || PyDict_Update(from->cookies, parsed) < 0)
+            Py_CLEAR(from->cookies);
         Py_XDECREF(parsed);
     }
-    return cookies;
+    return from->cookies;
 }
 
+/* That of `object`, a dict, or the default. */
 static PyObject *
-from_cookie(const Plan *plan, const plan_param *param, plan_input *input)
+from_dict(const Plan *plan, const plan_param *param, PyObject *object)
 {
-    PyObject *cookies = cookies_of(plan, input), *value = NULL;
+    PyObject *value = Py_XNewRef(PyDict_GetItemWithError(object, param->key));
 
-    if (cookies == NULL)
-        return NULL;
-    value = Py_XNewRef(PyDict_GetItemWithError(cookies, param->key));
-    Py_DECREF(cookies);
     if (value != NULL)
         return validated(plan, param, value);
     return PyErr_Occurred() ? NULL : value_if_missing(plan, param);
+}
+
+static PyObject *
+from_cookie(binding *from, const plan_param *param)
+{
+    PyObject *cookies = cookies_of(from);
+
+    return cookies != NULL ? from_dict(from->plan, param, cookies) : NULL;
 }
 
 /* Whether FastAPI takes the body for JSON without a doubt. It asks email.message, which
@@ -314,48 +264,141 @@ says_json(plan_input *input)
     return true;
 }
 
+/* What from_json() makes of the body; NULL also when it is not to be read as JSON. */
 static PyObject *
-from_body(const Plan *plan, const plan_param *param, plan_input *input)
+parsed_body(binding *from)
 {
-    fa_slice body = input->ops->body(input);
+    fa_slice body = from->input->ops->body(from->input);
     PyObject *bytes, *parsed;
 
-    if (body.len == 0 || !says_json(input))
+    if (!says_json(from->input))
         return NULL;
     bytes = PyBytes_FromStringAndSize(body.p, (Py_ssize_t)body.len);
-    if (bytes == NULL)
-        return NULL;
-    if (param->form == FORM_JSON) {
-        parsed = PyObject_CallOneArg(param->validate, bytes);
-        Py_DECREF(bytes);
-        return parsed;
-    }
-    parsed = PyObject_CallOneArg(plan->from_json, bytes);
-    Py_DECREF(bytes);
-    return validated(plan, param, parsed);
+    parsed = bytes != NULL ? PyObject_CallOneArg(from->plan->from_json, bytes) : NULL;
+    Py_XDECREF(bytes);
+    return parsed;
 }
 
-typedef PyObject *source_fn(const Plan *plan, const plan_param *param, plan_input *input);
+static PyObject *
+from_body(binding *from, const plan_param *param)
+{
+    fa_slice body = from->input->ops->body(from->input);
+    PyObject *bytes, *made;
+
+    if (body.len == 0)
+        return value_if_missing(from->plan, param);
+    if (param->form == FORM_PARSED)
+        return validated(from->plan, param, parsed_body(from));
+    if (!says_json(from->input))
+        return NULL;
+    bytes = PyBytes_FromStringAndSize(body.p, (Py_ssize_t)body.len);
+    made = bytes != NULL ? PyObject_CallOneArg(param->validate, bytes) : NULL;
+    Py_XDECREF(bytes);
+    return made;
+}
+
+static PyObject *
+from_member(binding *from, const plan_param *param)
+{
+    if (from->input->ops->body(from->input).len == 0)
+        return value_if_missing(from->plan, param);
+    if (from->members == NULL)
+        from->members = parsed_body(from);
+    if (from->members == NULL || !PyDict_CheckExact(from->members))
+        return NULL;
+    return from_dict(from->plan, param, from->members);
+}
+
+/* ---- parameters that FastAPI's own functions put together ---- */
+
+/* A pair of bytes, the name in lower case as in a scope. */
+static PyObject *
+header_pair(fa_slice name, fa_slice v)
+{
+    PyObject *lower = PyBytes_FromStringAndSize(name.p, (Py_ssize_t)name.len), *pair;
+
+    if (lower == NULL)
+        return NULL;
+    for (size_t i = 0; i < name.len; ++i)
+        PyBytes_AS_STRING(lower)[i] = (char)Py_TOLOWER(name.p[i]);
+    pair = Py_BuildValue("(Ny#)", lower, v.p, (Py_ssize_t)v.len);
+    return pair;
+}
+
+static PyObject *
+query_pair(fa_slice name, fa_slice v)
+{
+    PyObject *key = text_of(PARAM_QUERY, name), *value = text_of(PARAM_QUERY, v);
+    PyObject *pair = key != NULL && value != NULL ? PyTuple_Pack(2, key, value) : NULL;
+
+    Py_XDECREF(key);
+    Py_XDECREF(value);
+    return pair;
+}
+
+/* All pairs of the query or of the headers, in their order. */
+static PyObject *
+pairs_of(plan_input *input, bool query)
+{
+    ptrdiff_t n = query ? input->ops->query_count(input)
+                        : (ptrdiff_t)input->ops->header_count(input);
+    PyObject *list = n >= 0 ? PyList_New(0) : NULL;
+
+    for (size_t i = 0; list != NULL && i < (size_t)n; ++i) {
+        fa_slice name, v;
+
+        if (query)
+            input->ops->query_at(input, i, &name, &v);
+        else
+            input->ops->header_at(input, i, &name, &v);
+        if (!append(list, query ? query_pair(name, v) : header_pair(name, v)))
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* validate(raw): the query as pairs of text, the headers as pairs of bytes, the cookies
+   as a dict. */
+static PyObject *
+from_raw(binding *from, const plan_param *param)
+{
+    PyObject *raw = param->source == PARAM_COOKIE
+                        ? Py_XNewRef(cookies_of(from))
+                        : pairs_of(from->input, param->source == PARAM_QUERY);
+    PyObject *value = raw != NULL ? PyObject_CallOneArg(param->validate, raw) : NULL;
+
+    Py_XDECREF(raw);
+    return value;
+}
+
+typedef PyObject *source_fn(binding *from, const plan_param *param);
 
 static source_fn *const sources[PARAM_SOURCES] = {
     [PARAM_PATH] = from_path,     [PARAM_QUERY] = from_query,
     [PARAM_HEADER] = from_header, [PARAM_COOKIE] = from_cookie,
-    [PARAM_BODY] = from_body,
+    [PARAM_BODY] = from_body,     [PARAM_MEMBER] = from_member,
 };
 
 bool
 plan_bind(const Plan *plan, plan_input *input, PyObject **values)
 {
-    for (Py_ssize_t i = 0; i < plan->param_count; ++i) {
+    binding from = {.plan = plan, .input = input};
+    Py_ssize_t i = 0;
+
+    for (; i < plan->param_count; ++i) {
         const plan_param *param = &plan->params[i];
 
-        values[i] = sources[param->source](plan, param, input);
-        if (values[i] != NULL)
-            continue;
-        PyErr_Clear(); /* the application finds the same, and tells it in its own words */
-        while (i-- > 0)
-            Py_DECREF(values[i]);
-        return false;
+        values[i] = param->form == FORM_RAW ? from_raw(&from, param)
+                                            : sources[param->source](&from, param);
+        if (values[i] == NULL)
+            break;
     }
-    return true;
+    Py_XDECREF(from.cookies);
+    Py_XDECREF(from.members);
+    if (i == plan->param_count)
+        return true;
+    PyErr_Clear(); /* FastAPI finds the same, and tells it in its own words */
+    while (i-- > 0)
+        Py_DECREF(values[i]);
+    return false;
 }

@@ -32,7 +32,8 @@ static bool
 reads_body(const Plan *plan)
 {
     for (Py_ssize_t i = 0; i < plan->param_count; ++i) {
-        if (plan->params[i].source == PARAM_BODY)
+        if (plan->params[i].source == PARAM_BODY ||
+            plan->params[i].source == PARAM_MEMBER)
             return true;
     }
     return false;

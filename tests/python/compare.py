@@ -4,6 +4,7 @@ import collections
 import contextlib
 import dataclasses
 import pathlib
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -73,6 +74,14 @@ def pair(site: pathlib.Path, logs: pathlib.Path, *options: str, **settings) -> I
         peers.serving("fasterapi", site, logs / "fasterapi", *options, *BOTH, **settings) as ours,
     ):
         yield Pair(theirs, ours, site, logs, options)
+
+
+def tiers_of(server: peers.Server) -> tuple[int, ...]:
+    """Routes that are compiled, direct, and served through ASGI: what ours says at its start."""
+    line = r"Engine: (\d+) routes compiled, (\d+) direct, (\d+) served through ASGI"
+    found = re.search(line, server.text("err"))
+    assert found is not None, server.text("err")
+    return tuple(map(int, found.groups()))
 
 
 def new_text(server: peers.Server, stream: str) -> str:

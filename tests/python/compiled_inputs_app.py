@@ -288,6 +288,11 @@ async def as_octal(n: int):
     return n
 
 
+@app.get("/as-octal/{n}")
+async def as_decimal(n: int):
+    return [n]
+
+
 @app.get("/as-kind/{kind}/{n}")
 async def as_kind(kind: Kind, n: int | str):
     return [kind, n]

@@ -372,7 +372,7 @@ class OwnHTTP(HTTPException):
     pass
 
 
-@app.get("/error/{how}")
+@app.get("/error/any/{how}")
 async def error(how: str):
     return raising(how)
 
@@ -397,6 +397,20 @@ async def error_direct(how: str) -> AsyncIterable[Item]:
 async def error_form(how: str, request: Request):
     await request.form()
     return raising(how)
+
+
+async def swallows():
+    try:
+        yield 1
+    except RuntimeError:
+        say("swallowed")
+
+
+@app.get("/error/swallowed")
+async def error_swallowed(
+    a: Annotated[int, Depends(swallows, scope="function")], response: Response
+):
+    raise RuntimeError("x")
 
 
 def raising(how: str) -> Any:

@@ -41,7 +41,7 @@ from fasterapi._compile._outcome import (
     request_of,
     stack_of,
 )
-from fasterapi._compile._params import BODY, rows_of, validator_of
+from fasterapi._compile._params import BODY, MEMBER, rows_of, validator_of
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._runner import needs_runner, runner_of
 from fasterapi._compile._select import Select, select_of, way_to
@@ -49,6 +49,7 @@ from fasterapi._compile._select import Select, select_of, way_to
 _PARAM = re.compile(r"{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
 _CONVERTORS = ("", ":str", ":path", ":int", ":float", ":uuid")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+_UNKNOWN_CONVERTOR = "its path has a convertor that the core does not know"
 _HIDDEN = "what comes before it may answer its paths, or its path is no pattern we know"
 # (object, attribute, expected, any, size)
 Guard = tuple[Any, str, Any, bool, int]
@@ -236,6 +237,14 @@ def _calls(dependant: Dependant) -> list[Guard]:
     return [(dependant, "call", dependant.call, False, -1), *below]
 
 
+def _wider(path: str) -> str | None:
+    """A pattern that has every path of `path`, which has a convertor that we do not know."""
+    for match in _PARAM.finditer(path):
+        if match[2] and match[2] not in _CONVERTORS:
+            return _pattern(path[: path.rindex("/", 0, match.start()) + 1] + "{rest:path}")
+    return None
+
+
 class _Compiler:
     """What the plans of one application have in common."""
 
@@ -301,7 +310,7 @@ class _Compiler:
             self.stepped[plan] = self._made(
                 context, select, soft, **options, direct=None, steps=self.steps
             )
-        reads_body = any(row[0] == BODY for row in rows)
+        reads_body = any(row[0] in (BODY, MEMBER) for row in rows)
         self.entries.append(
             Entry(plan, select, effective.app, status, runs, reads_body, True)
         )
@@ -388,6 +397,8 @@ def compile_app(app: Any) -> Compiled:
             found = compiler.route(context)
             routes.append(found)
             pattern = _pattern(found.path)
+            if pattern is None and (pattern := _wider(found.path)) is not None:
+                found.plan, found.reason = None, _UNKNOWN_CONVERTOR
             if pattern is not None and open_end:
                 table.append((pattern, found.methods or _METHODS, found.plan))
                 continue

@@ -207,5 +207,6 @@ def check_handler(app: Any) -> None:
         raise NotCompiled(f"what serves the route was replaced by {_origin(app)}", HINT)
     cells = dict(zip(code.co_freevars, app.__closure__, strict=True))
     handler = cells["f"].cell_contents
-    if getattr(handler, "__code__", None) not in routing.get_request_handler.__code__.co_consts:
+    code = getattr(handler, "__code__", None)
+    if code is None or code not in routing.get_request_handler.__code__.co_consts:
         raise NotCompiled(f"the handler of the route was replaced by {_origin(handler)}", HINT)

@@ -7,15 +7,28 @@ from typing import Any
 from fastapi import params
 from fastapi._compat import field_annotation_is_sequence
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import _get_param_aliases, _get_param_model, _is_json_field
+from fastapi.dependencies.utils import (
+    _get_param_aliases,
+    _get_param_model,
+    _is_json_field,
+    request_params_to_args,
+)
 from pydantic_core import SchemaValidator
+from starlette.convertors import (
+    FloatConvertor,
+    IntegerConvertor,
+    PathConvertor,
+    StringConvertor,
+    UUIDConvertor,
+)
+from starlette.datastructures import Headers, QueryParams
 
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._schemas import is_pure, is_same_in_json
 
 # As in python/ext/plan.h.
-PATH, QUERY, HEADER, COOKIE, BODY = range(5)
-ANY, STR, INT, FLOAT, BOOL, JSON, PARSED = range(7)
+PATH, QUERY, HEADER, COOKIE, BODY, MEMBER = range(6)
+ANY, STR, INT, FLOAT, BOOL, JSON, PARSED, RAW = range(8)
 
 _SCALARS = {"str": STR, "int": INT, "float": FLOAT, "bool": BOOL}
 _UNCHANGED = (str, int, float, bool, bytes, type(None))
@@ -59,61 +72,114 @@ def _form(field: Any) -> int:
     return _SCALARS.get(schema["type"], ANY) if plain else ANY
 
 
-def _row(source: int, field: Any, index: int, convertor: Any = None) -> Row:
-    if _get_param_model(field) is not None:
-        raise NotCompiled(f"{field.name!r} is a model of several parameters")
+class Invalid(Exception):
+    """FastAPI has something to say about a parameter."""
+
+
+def _received(source: int, raw: Any) -> Any:
+    """What a Request has for the raw values of a source."""
+    if source == QUERY:
+        return QueryParams(raw)  # pairs of text
+    return Headers(raw=raw) if source == HEADER else raw
+
+
+def _raw_row(source: int, field: Any) -> Row:
+    """One that FastAPI's own function puts together: models, aliases, JSON."""
+    validator_of(field)
+
+    def validate(raw: Any) -> Any:
+        values, errors = request_params_to_args([field], _received(source, raw))
+        if errors:
+            raise Invalid
+        return values[field.name]
+
+    return (source, RAW, 0, field.name, validate, True, None, False, False)
+
+
+def _is_special(source: int, field: Any) -> bool:
     aliases = _get_param_aliases(field)
-    if len(aliases) != 1 or not isinstance(aliases[0][1], str):
-        raise NotCompiled(f"{field.name!r} has more than one name")
-    validator = validator_of(field)
-    form = _form(field)
     many = field_annotation_is_sequence(field.field_info.annotation)
-    if many and (_is_json_field(field) or source not in (QUERY, HEADER)):
-        raise NotCompiled(f"{field.name!r} is a list where FastAPI reads none")
-    if _is_json_field(field):
-        raise NotCompiled(f"{field.name!r} is JSON within a parameter")
-    kind = type(convertor).__name__
-    if convertor is not None and kind not in ("StringConvertor", "PathConvertor"):
-        if kind != "IntegerConvertor" or form != INT:
-            raise NotCompiled(f"{field.name!r} comes from the convertor {kind}")
+    return (
+        _get_param_model(field) is not None
+        or len(aliases) != 1
+        or not isinstance(aliases[0][1], str)
+        or _is_json_field(field)
+        or (many and source == COOKIE)
+        or field.field_info.default_factory is not None
+    )
+
+
+def _row(source: int, field: Any) -> Row:
+    if _is_special(source, field):
+        return _raw_row(source, field)
+    validator, form = validator_of(field), _form(field)
     validate = None if form == STR else validator.validate_python
     required, default, copied = _default(field)
-    return (source, form, index, aliases[0][1], validate, required, default, copied, many)
+    alias = _get_param_aliases(field)[0][1]
+    many = field_annotation_is_sequence(field.field_info.annotation)
+    return (source, form, 0, alias, validate, required, default, copied, many)
+
+
+def _path_row(field: Any, index: int, convertor: Any) -> Row:
+    if _is_special(PATH, field) or field_annotation_is_sequence(field.field_info.annotation):
+        raise NotCompiled(f"{field.name!r} is of a kind that paths have not")
+    validator, form = validator_of(field), _form(field)
+    validate: Any = None if form == STR else validator.validate_python
+    kind = type(convertor)
+    if kind not in (StringConvertor, PathConvertor) and (kind, form) != (IntegerConvertor, INT):
+        if kind not in (IntegerConvertor, FloatConvertor, UUIDConvertor):
+            raise NotCompiled(f"{field.name!r} comes from the convertor {kind.__name__}")
+        form, validate = ANY, _converted(convertor, validator)
+    return (PATH, form, index, field.alias, validate, True, None, False, False)
+
+
+def _converted(convertor: Any, validator: SchemaValidator) -> Any:
+    def validate(text: str, *, from_attributes: bool) -> Any:
+        return validator.validate_python(
+            convertor.convert(text), from_attributes=from_attributes
+        )
+
+    return validate
 
 
 def _body_row(field: Any) -> Row:
-    info = field.field_info
-    if isinstance(info, params.Form):
-        raise NotCompiled("the body is a form")
     validator = validator_of(field)
     if is_same_in_json(field._type_adapter.core_schema):
         form, validate = JSON, validator.validate_json
     else:
         form, validate = PARSED, validator.validate_python
-    # Without a body, or with a wrong one, the application answers.
-    return (BODY, form, 0, field.alias, validate, True, None, False, False)
+    return (BODY, form, 0, field.alias, validate, *_default(field), False)
+
+
+def _member_row(field: Any) -> Row:
+    aliases = _get_param_aliases(field)
+    if len(aliases) != 1 or not isinstance(aliases[0][0], str):
+        raise NotCompiled(f"{field.name!r} has more than one name")
+    validate = validator_of(field).validate_python
+    return (MEMBER, ANY, 0, aliases[0][0], validate, *_default(field), False)
 
 
 def rows_of(
     dependant: Dependant, convertors: dict[str, Any], embed: bool
 ) -> tuple[tuple[str, ...], tuple[Row, ...]]:
     """The keywords of the endpoint, and where their values come from."""
-    if embed:
-        raise NotCompiled("the body is an object with a parameter for each key")
     captures = {name: i for i, name in enumerate(convertors)}
     named: list[tuple[str, Row]] = []
     for field in dependant.path_params:
         alias = _get_param_aliases(field)[0][1]
         if alias not in captures:
             raise NotCompiled(f"{field.name!r} is not in the path")
-        named.append((field.name, _row(PATH, field, captures[alias], convertors[alias])))
+        named.append((field.name, _path_row(field, captures[alias], convertors[alias])))
     for source, fields in (
         (QUERY, dependant.query_params),
         (HEADER, dependant.header_params),
         (COOKIE, dependant.cookie_params),
     ):
-        named += [(field.name, _row(source, field, 0)) for field in fields]
-    if len(dependant.body_params) > 1:
-        raise NotCompiled("the body has several parameters")
-    named += [(field.name, _body_row(field)) for field in dependant.body_params]
+        named += [(field.name, _row(source, field)) for field in fields]
+    if any(isinstance(field.field_info, params.Form) for field in dependant.body_params):
+        raise NotCompiled("the body is a form")
+    if embed or len(dependant.body_params) > 1:
+        named += [(field.name, _member_row(field)) for field in dependant.body_params]
+    else:
+        named += [(field.name, _body_row(field)) for field in dependant.body_params]
     return tuple(name for name, _ in named), tuple(row for _, row in named)

@@ -30,7 +30,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fasterapi._compile._build import builder_of, needs_builder
-from fasterapi._compile._params import BODY, Row, rows_of
+from fasterapi._compile._params import BODY, MEMBER, Row, rows_of
 from fasterapi._compile._reasons import NotCompiled
 
 Runner = Callable[..., Coroutine[Any, Any, None]]
@@ -146,14 +146,14 @@ class _Writer:
 
     def keywords_of(self, dependant: Dependant, embed: bool) -> str:
         """Solves what it depends on; gives the arguments of its own call."""
-        keywords = [self._dependency(sub) for sub in dependant.dependencies]
+        keywords = [self._dependency(sub, embed) for sub in dependant.dependencies]
         keywords += self._extracted(dependant, embed) + self._special(dependant)
         return ", ".join(keyword for keyword in keywords if keyword)
 
-    def _dependency(self, sub: Dependant) -> str:
+    def _dependency(self, sub: Dependant, embed: bool) -> str:
         if sub.concurrency is not None:
             raise NotCompiled("a dependency has a limit of concurrency")
-        arguments = self.keywords_of(sub, False)
+        arguments = self.keywords_of(sub, embed)
         key = _get_cache_key(dependant=sub)
         if sub.use_cache and key in self.solved:
             variable = self.solved[key]
@@ -216,7 +216,7 @@ class _Writer:
         if "request" in self.uses:
             self.uses.add("stacks")  # they are in its scope
             text.add("request = request_of(run)")
-            if any(row[0] == BODY for row in self.rows):  # as FastAPI has read it
+            if any(row[0] in (BODY, MEMBER) for row in self.rows):  # as FastAPI has read it
                 text.add("request._body = run.body()")
             text.add("async with AsyncExitStack() as middleware_stack:")
             text.depth += 1

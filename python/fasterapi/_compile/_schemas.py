@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,13 +41,30 @@ _CHILDREN = {
     "chain": ("steps",),
     "definitions": ("schema", "definitions"),
     "definition-ref": (),
+    "function-after": ("schema",),
+    "function-before": ("schema",),
+    "function-wrap": ("schema",),
+    "function-plain": (),
 }
 # What is the same whether a validator reads JSON or what json.loads() has made of it.
 _SAME_IN_JSON = frozenset(
     {"bool", "int", "float", "str", "default", "nullable", "list", "dict", "model"}
     | {"model-field", "model-fields"}
 )
-_CODE = ("custom_init", "post_init", "default_factory", "cls_repr", "root_model")
+# Functions of pydantic itself, which call nothing of the application.
+_OWN = ("pydantic.networks", "pydantic.types", "pydantic._internal._validators")
+# What makes a default and may do so twice.
+_FACTORIES = (list, dict, set, frozenset, tuple, uuid.uuid4, datetime.datetime.now)
+
+
+def is_factory_pure(factory: Any) -> bool:
+    return any(factory == known for known in _FACTORIES)
+
+
+def _is_function_pure(schema: Schema) -> bool:
+    function = schema["function"]["function"]
+    of_class = isinstance(getattr(function, "__self__", type), type)
+    return getattr(function, "__module__", None) in _OWN and of_class
 
 
 def _below(schema: Schema) -> Iterator[Schema]:
@@ -66,7 +85,13 @@ def is_pure(schema: Schema) -> bool:
     kind = schema["type"]
     if kind not in _LEAVES and kind not in _CHILDREN:
         return False
-    if schema.get("custom_init") or schema.get("post_init") or "default_factory" in schema:
+    if schema.get("custom_init") or schema.get("post_init"):
+        return False
+    if "default_factory" in schema and not is_factory_pure(schema["default_factory"]):
+        return False
+    if callable(schema.get("discriminator")):
+        return False
+    if kind.startswith("function-") and not _is_function_pure(schema):
         return False
     if kind in ("is-instance", "is-subclass", "callable", "enum") and kind != "enum":
         return False  # __instancecheck__ may be anything
