@@ -26,7 +26,7 @@ challenge: ## one million requests: server in C, FastAPI code; CHALLENGE=... goe
 	@ninja -C "$$(tools/configure release)" --quiet
 	@tools/challenge $(CHALLENGE)
 
-test: ## everything CI runs: all tests on all builds, fuzz smoke, lints (5 to 15 minutes)
+test: ## everything CI runs: all tests on all builds, fuzz smoke, lints
 	@tools/test all
 
 test-fast: ## unit tests (gcc) and the Python suites on that build
