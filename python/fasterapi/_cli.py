@@ -123,6 +123,14 @@ COMMON = [
         "everything goes through the application.",
     ),
     _option(
+        "--verify",
+        type=_commands.SHARE,
+        default=0.0,
+        metavar="PERCENT",
+        help="So many of the requests of safe GET routes are answered by both tiers; a route "
+        "that differs is logged and served through ASGI. [default: 0%]",
+    ),
+    _option(
         "--loop",
         default="auto",
         metavar="[none|auto|asyncio|uvloop|zuvloop|MODULE:FACTORY]",

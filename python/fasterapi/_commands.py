@@ -95,7 +95,14 @@ class _Percent(click.ParamType):
         return percent
 
 
+class _Share(_Percent):
+    def convert(self, value: Any, *where: Any) -> float:
+        # The default, and [tool.fasterapi], are passed through here, too: percents as well.
+        return super().convert(value, *where) / 100
+
+
 PERCENT = _Percent()
+SHARE = _Share()
 
 
 @click.command("check", context_settings={"auto_envvar_prefix": "FASTERAPI"})

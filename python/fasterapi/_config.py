@@ -95,6 +95,7 @@ class Config:
         timeout_worker_blocked: int = 300,
         timeout_drain: float = 0,
         engine: Literal["auto", "asgi"] = "asgi",
+        verify: float = 0,
         pathsend: Literal["auto", "on", "off"] = "auto",
         early_hints: bool = False,
         trailers: bool = False,
@@ -125,6 +126,7 @@ class Config:
         self.loop = loop
         self.http = http
         self.engine = engine
+        self.verify = verify
         self.ws = ws
         self.ws_max_size = ws_max_size
         self.ws_max_queue = ws_max_queue
@@ -386,6 +388,8 @@ def _check(given: dict[str, Any]) -> None:
     ):
         if given[name] not in choices:
             raise OptionError(name, f"must be one of {', '.join(choices)}")
+    if not 0 <= given["verify"] <= 1:
+        raise OptionError("verify", "must be a share, from 0 to 1")
     level = given["log_level"]
     if isinstance(level, str) and level.lower() not in _logging.LEVELS:
         raise OptionError("log_level", f"must be one of {', '.join(_logging.LEVELS)}")

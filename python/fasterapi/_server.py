@@ -22,6 +22,7 @@ from fasterapi import _app, _core, _extensions, _limits, _logging
 from fasterapi._config import SERVER_NAME, STARTUP_FAILURE, Config
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._systemd import Notifier
+from fasterapi._verify import Verifier
 from fasterapi._websocket import handshake_reason, log_connection, log_handshake
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class Server:
         self.last_notified = 0.0
         self.servers: list[Listener] = []
         self.lifespan: Lifespan | NoLifespan = NoLifespan()
+        self.verifier: Verifier | None = None
         self.notifier: Notifier | None = None  # for who runs as a service
         self._captured_signals: list[int] = []
         self._limit = config.limit_max_requests
@@ -239,6 +241,17 @@ class Server:
         if compiled is None:
             return None
         self.server_state.routes = compiled.routes
+        if self.config.verify:
+            config = self.config
+            self.verifier = Verifier(
+                config.loaded_app,
+                config.made_app,
+                config.verify,
+                state=self.lifespan.state,
+                root_path=config.root_path,
+                asgi_version=config.asgi_version,
+            )
+            logger.info("Engine: %d routes are verified", self.verifier.watch(compiled))
         return compiled.table
 
     def _log_tiers(self) -> None:
@@ -251,6 +264,9 @@ class Server:
                 logger.debug("Engine: %s %s: %s", " ".join(route.methods), route.path, told)
         tiers = ", ".join(f"{count} {tier}" for tier, count in state.tiers.items())
         logger.info("Engine: requests by tier: %s", tiers)
+        if self.verifier is not None:
+            told = (self.verifier.compared, self.verifier.differing)
+            logger.info("Engine: %d answers compared, %d routes differed", *told)
 
     def _close_worker(self) -> None:
         self._log_tiers()

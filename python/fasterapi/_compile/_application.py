@@ -43,6 +43,7 @@ from fasterapi._compile._outcome import (
 )
 from fasterapi._compile._params import BODY, MEMBER, rows_of, validator_of
 from fasterapi._compile._reasons import NotCompiled
+from fasterapi._compile._safe import is_safe
 from fasterapi._compile._runner import needs_runner, runner_of
 from fasterapi._compile._select import Select, select_of, way_to
 
@@ -66,6 +67,7 @@ class Route:
     plan: _core.Plan | None
     reason: str = ""
     hint: str = ""
+    safe: bool = False  # it may be asked twice
     kind: str = "operation"  # or "page" (a plain route of Starlette), "websocket", "mount"
 
     @property
@@ -350,6 +352,7 @@ class _Compiler:
             if type(original) is not APIRoute or not route.methods:
                 raise NotCompiled(f"the route is a {type(original).__name__}")
             route.plan = self._compiled(context, select, direct)
+            route.safe = is_safe(effective, original)
         except NotCompiled as reason:
             route.reason, route.hint = reason.reason, reason.hint
         return route

@@ -1,0 +1,38 @@
+"""Which routes may be asked twice: those that are marked so, and those whose code does nothing
+but make a value of its arguments."""
+
+from __future__ import annotations
+
+import dis
+from types import FunctionType
+from typing import Any
+
+# In openapi_extra of a path operation; True or False decides.
+MARK = "x-fasterapi-safe"
+# Of all that code objects can hold, what calls nothing, stores nothing and waits for nothing.
+_HARMLESS = ("LOAD_CONST", "LOAD_FAST", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_SMALL_INT")
+_HARMLESS += ("RESUME", "RETURN_", "BUILD_", "LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE")
+_HARMLESS += ("DICT_MERGE", "FORMAT_", "CONVERT_VALUE", "POP_TOP", "COPY", "NOP", "SWAP")
+_HARMLESS += ("COPY_FREE_VARS", "RETURN_GENERATOR", "IS_OP", "CACHE", "STORE_FAST", "POP_JUMP_")
+_SPECIAL = ("request", "http_connection", "response", "background_tasks", "websocket")
+
+
+def is_safe(effective: Any, original: Any) -> bool:
+    if not set(effective.methods or ()) <= {"GET", "HEAD"}:
+        return False
+    marked = (getattr(original, "openapi_extra", None) or {}).get(MARK)
+    return marked if isinstance(marked, bool) else _is_harmless(effective.dependant)
+
+
+def _is_harmless(dependant: Any) -> bool:
+    call = dependant.call
+    if dependant.dependencies or type(call) is not FunctionType:
+        return False
+    if any(getattr(dependant, f"{name}_param_name") for name in _SPECIAL):
+        return False
+    # What a coroutine adds for itself comes behind its table of exceptions.
+    code = [i.opname for i in dis.get_instructions(call) if i.opname not in _OF_COROUTINES]
+    return all(name.startswith(_HARMLESS) for name in code)
+
+
+_OF_COROUTINES = frozenset({"CALL_INTRINSIC_1", "RERAISE", "PUSH_EXC_INFO"})
