@@ -29,18 +29,20 @@ take_param(plan_param *param, PyObject *row)
     return 0;
 }
 
-/* (object, attribute, expected, any, size) */
+/* (object, attribute, expected, any, size or items) */
 static int
 take_guard(plan_guard *guard, PyObject *row)
 {
-    PyObject *expected;
+    PyObject *expected, *size;
     int any;
 
-    if (!PyArg_ParseTuple(row, "OUOpn:guard", &guard->object, &guard->attribute,
-                          &expected, &any, &guard->size))
+    if (!PyArg_ParseTuple(row, "OUOpO:guard", &guard->object, &guard->attribute,
+                          &expected, &any, &size))
         return -1;
     guard->expected = any ? NULL : expected;
-    return 0;
+    guard->items = PyTuple_Check(size) ? size : NULL;
+    guard->size = guard->items != NULL ? -1 : PyLong_AsSsize_t(size);
+    return guard->size == -1 && PyErr_Occurred() ? -1 : 0;
 }
 
 /* Both point into the tuples, which plan->kept holds. */

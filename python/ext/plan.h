@@ -48,6 +48,7 @@ typedef struct plan_guard {
     PyObject *object, *attribute;
     PyObject *expected; /* NULL: any object */
     Py_ssize_t size;    /* of it; -1: any */
+    PyObject *items;    /* tuple: what is in it, a list; or NULL: whatever */
 } plan_guard;
 
 enum { PLAN_PARAMS_MAX = 64 };

@@ -5,6 +5,22 @@
 
 /* ---- may the plan serve it? ---- */
 
+/* The same objects in the same order: their number says nothing of the order in which
+   routes are asked. */
+static bool
+has_items(PyObject *list, PyObject *items)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(items);
+
+    if (!PyList_Check(list) || PyList_GET_SIZE(list) != n)
+        return false;
+    for (Py_ssize_t i = 0; i < n; ++i) {
+        if (PyList_GET_ITEM(list, i) != PyTuple_GET_ITEM(items, i))
+            return false;
+    }
+    return true;
+}
+
 static bool
 guard_holds(const plan_guard *guard)
 {
@@ -13,6 +29,8 @@ guard_holds(const plan_guard *guard)
 
     if (holds && guard->size >= 0)
         holds = PyObject_Size(value) == guard->size;
+    if (holds && guard->items != NULL)
+        holds = has_items(value, guard->items);
     Py_XDECREF(value);
     if (PyErr_Occurred())
         PyErr_Clear();

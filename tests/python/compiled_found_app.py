@@ -83,3 +83,19 @@ async def swallowed(
 ):
     response.headers["X-Own"] = "yes"
     raise RuntimeError
+
+
+# The order of the routes may change while there are as many as before.
+@app.get("/order/first")
+async def order_first():
+    return "first"
+
+
+@app.get("/order/{name}")
+async def order_any(name: str):
+    return "any " + name
+
+
+@app.get("/reorder")
+async def reorder():
+    app.router.routes.sort(key=lambda route: getattr(route, "path", "") == "/order/first")

@@ -26,3 +26,12 @@ def servers(site: pathlib.Path, loop: str, tmp_path_factory: pytest.TempPathFact
 
 def test_found(servers: compare.Pair, report: compare.Report) -> None:
     compare.check(servers, "found by the fuzzer", CASES, report)
+
+
+def test_order(servers: compare.Pair, report: compare.Report) -> None:
+    """Last: nothing of the application is compiled after it."""
+    answers = []
+    for target in ("/order/first", "/reorder", "/order/first"):
+        found = compare.check(servers, "found by the fuzzer", [simple(target)], report)
+        answers.append(found[0].answers[0].body)
+    assert answers == [b'"first"', b"null", b'"any first"']

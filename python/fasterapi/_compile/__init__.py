@@ -5,6 +5,7 @@ for certain is left to the application itself, with a reason that users can read
 
 from __future__ import annotations
 
+import operator
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,11 @@ def is_current(compiled: Compiled, app: Any) -> bool:
     return compiled.app is app and all(map(_holds, compiled.guards))
 
 
-def _holds(guard: tuple[Any, str, Any, bool, int]) -> bool:
+def _holds(guard: tuple[Any, str, Any, bool, int | tuple[Any, ...]]) -> bool:
     target, attribute, expected, anything, size = guard
     if attribute == "dependency_overrides":
         return True  # plans look at it themselves, and compiling again would not help
     value = getattr(target, attribute, None)
+    if isinstance(size, tuple):
+        return value is expected and len(value) == len(size) and all(map(operator.is_, value, size))
     return (anything or value is expected) and (size < 0 or len(value) == size)

@@ -52,8 +52,8 @@ _CONVERTORS = ("", ":str", ":path", ":int", ":float", ":uuid")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 _UNKNOWN_CONVERTOR = "its path has a convertor that the core does not know"
 _HIDDEN = "what comes before it may answer its paths, or its path is no pattern we know"
-# (object, attribute, expected, any, size)
-Guard = tuple[Any, str, Any, bool, int]
+# (object, attribute, expected, any, size or items)
+Guard = tuple[Any, str, Any, bool, "int | tuple[Any, ...]"]
 
 
 @dataclasses.dataclass
@@ -167,7 +167,7 @@ def _guards(app: FastAPI) -> list[Guard]:
         if id(router) in seen:
             continue
         seen.add(id(router))
-        guards.append((router, "routes", router.routes, False, len(router.routes)))
+        guards.append((router, "routes", router.routes, False, tuple(router.routes)))
         routers += [r.original_router for r in router.routes if isinstance(r, _IncludedRouter)]
     return guards + _telemetry_guards()
 
@@ -417,5 +417,9 @@ def compile_app(app: Any) -> Compiled:
         open_end = False
     if compiler.behind:
         install(app, _core.PlanTable(tuple(table)), compiler.entries)
-        return Compiled(app, routes, compiler.guards, ())
+        stepped = tuple(
+            (pattern, methods, None if plan is None else compiler.stepped.get(plan))
+            for pattern, methods, plan in table
+        )
+        return Compiled(app, routes, compiler.guards, stepped if compiler.stepped else ())
     return Compiled(app, routes, compiler.guards, tuple(table))
