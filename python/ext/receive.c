@@ -5,7 +5,10 @@
 void
 cycle_wake_receivers(Cycle *self)
 {
-    waiters_wake(&self->receivers, self->worker);
+    /* Else an application that cannot be woken keeps its client waiting. */
+    if (!waiters_wake(&self->receivers, self->worker) && self->req != NULL &&
+        !self->complete)
+        fa_response_abort(self->req);
 }
 
 static void
@@ -31,6 +34,11 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
         if (self->body == NULL) {
             PyErr_WriteUnraisable((PyObject *)self);
             self->disconnected = true;
+            Py_INCREF((PyObject *)self); /* the end may be the last of it */
+            fa_response_abort(req);
+            cycle_wake_receivers(self);
+            Py_DECREF((PyObject *)self);
+            return;
         } else if (PyBytes_GET_SIZE(self->body) >= 65536) {
             fa_request_pause(self->req);
         }

@@ -6,7 +6,9 @@ void
 cycle_wake_sender(Cycle *self)
 {
     self->full = false;
-    waiters_wake(&self->senders, self->worker);
+    if (!waiters_wake(&self->senders, self->worker) && self->req != NULL &&
+        !self->complete)
+        fa_response_abort(self->req);
 }
 
 static int

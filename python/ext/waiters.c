@@ -11,17 +11,20 @@ is_done(PyObject *future, core_state *core)
     return res == 1;
 }
 
-static void
+static bool
 resolve(PyObject *future, core_state *core)
 {
     PyObject *res;
+    bool woken;
 
     if (is_done(future, core))
-        return;
+        return true;
     res = PyObject_CallMethodOneArg(future, core->str_set_result, Py_None);
-    if (res == NULL)
+    woken = res != NULL;
+    if (!woken)
         PyErr_WriteUnraisable(future);
     Py_XDECREF(res);
+    return woken;
 }
 
 /* Forgets those who gave up, lest they pile up while nothing happens. */
@@ -55,17 +58,19 @@ waiters_add(waiters *all, Worker *worker, PyObject *future)
     return future;
 }
 
-void
+bool
 waiters_wake(waiters *all, Worker *worker)
 {
     waiters woken = *all; /* waking may bring new ones */
+    bool all_woken = true;
 
     *all = (waiters){NULL, NULL};
     if (woken.first != NULL)
-        resolve(woken.first, worker->core);
+        all_woken = resolve(woken.first, worker->core);
     for (Py_ssize_t i = 0; woken.more != NULL && i < PyList_GET_SIZE(woken.more); ++i)
-        resolve(PyList_GET_ITEM(woken.more, i), worker->core);
+        all_woken = resolve(PyList_GET_ITEM(woken.more, i), worker->core) && all_woken;
     waiters_clear(&woken);
+    return all_woken;
 }
 
 PyObject *

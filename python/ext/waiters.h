@@ -12,8 +12,8 @@ typedef struct waiters {
 /* Adds a future, to be done at the next waiters_wake(); it is taken over, and returned as
    a new reference. NULL, or NULL for `future`: NULL with an exception. */
 PyObject *waiters_add(waiters *all, Worker *worker, PyObject *future);
-/* Wakes all; never fails. */
-void waiters_wake(waiters *all, Worker *worker);
+/* Wakes all. False: for want of memory somebody could not be woken, and never will be. */
+bool waiters_wake(waiters *all, Worker *worker);
 
 /* The only one there is, who waits no more then. New reference, or NULL. */
 PyObject *waiters_take_only(waiters *all);

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Serves requests while memory runs out: for each allocation on their way, once with only that
+one failing, once with it and the 24 after it.
+
+    LD_PRELOAD=failing_malloc.so PYTHONMALLOC=malloc no_memory.py KIND...
+
+An answer, an error or a closed connection must come of it, and the next request be served.
+The kinds are those of leaks.py.
+Only the server's own calls fail, poll() and with it the application; asyncio's do not.
+"""
+
+import asyncio
+import ctypes
+import gc
+import os
+import pathlib
+import re
+import socket
+import sys
+import time
+import traceback
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "property"))
+import leaks  # noqa: E402
+
+MANY = 1 << 40
+HUNG_S = 5.0
+CALLS_MAX = 3000  # allocations of one kind; more is a fault of this test
+
+memory = ctypes.PyDLL(None)
+memory.failing_malloc_call.argtypes = (ctypes.py_object, ctypes.c_ulong, ctypes.c_ulong)
+memory.failing_malloc_call.restype = ctypes.c_ulong
+
+
+class Failing:
+    """poll() of a worker in which allocations fail."""
+
+    def __init__(self, worker) -> None:
+        self.poll = worker.poll
+        self.left = (MANY, 0)  # the first that fails, and how many do, of this request
+        self.calls = 0  # of malloc so far
+
+    def __call__(self) -> None:
+        first, many = self.left
+        begin, end = max(first - self.calls, 0), max(first + many - self.calls, 0)
+        self.calls += memory.failing_malloc_call(self.poll, begin, end - begin)
+
+
+def sent(kind: leaks.Kind) -> list[bytes]:
+    """One request, the last of its connection."""
+    if not kind.pipelined:
+        return kind.pieces
+    return [kind.pieces[0].replace(b"\r\n", b"\r\nConnection: close\r\n", 1)]
+
+
+def is_whole(came: bytearray) -> bool:
+    """An answer with a length, which may be behind interim ones."""
+    heads, _, body = bytes(came).rpartition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", heads.rpartition(b"\r\n\r\n")[2])
+    return length is not None and len(body) >= int(length[1])
+
+
+async def ask(server, kind: leaks.Kind) -> bytes:
+    """What came of one request."""
+    pieces = sent(kind)
+    client = leaks.Client(server.server_state.worker, pieces)
+    for _ in pieces:
+        client.send()
+        await asyncio.sleep(0)
+    deadline = time.monotonic() + HUNG_S
+    turn = 0
+    while not (client.ended() or is_whole(client.came)) and (kind.status is not None or turn < kind.turns):
+        assert time.monotonic() < deadline, f"{kind.name}: no end of {bytes(client.came)!r}"
+        turn += 1
+        await asyncio.sleep(0)
+    client.socket.close()
+    while server.server_state.worker.connections:
+        assert time.monotonic() < deadline, f"{kind.name}: the connection is still there"
+        await asyncio.sleep(0)
+    return bytes(client.came)
+
+
+async def one_by_one(server, kind: leaks.Kind, failing: Failing, many: int) -> tuple[int, int]:
+    """(how many allocations were made to fail, how many requests were answered as usual)"""
+    usual = 0
+    for first in range(CALLS_MAX):
+        failing.calls, failing.left = 0, (first, many)
+        came = await ask(server, kind)
+        reached = failing.calls > first
+        failing.left = (MANY, 0)
+        assert came[:5] in (b"", b"HTTP/"), came
+        expected = b"HTTP/1.1 %d " % (kind.status or 0)
+        usual += came.startswith(expected)
+        if kind.status:
+            came = await ask(server, kind)
+            assert came.startswith(expected), f"{kind.name}, after {first}: {came!r}"
+        if not reached:
+            return first, usual
+    raise AssertionError(f"{kind.name}: allocations without end")
+
+
+async def run(app: str, kinds: list[leaks.Kind]) -> None:
+    server = leaks.server_of(app)
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve([listening]))
+    while not server.started:
+        await asyncio.sleep(0.001)
+    worker = server.server_state.worker
+    failing = Failing(worker)
+    asyncio.get_running_loop().add_reader(worker.fileno(), failing)
+    gc.disable()  # a collection in the midst of it would make the counts differ
+    for kind in kinds:
+        for many in (1, 25):
+            for _ in range(3):
+                await ask(server, kind)
+            try:
+                failed, usual = await one_by_one(server, kind, failing, many)
+            except Exception:
+                traceback.print_exc()
+                os._exit(1)  # the loop may have lost what it would wait for
+            print(f"{kind.name:32} {many:2} at a time: {failed} places, {usual} answered as usual", flush=True)
+        gc.collect()
+    server.should_exit = True
+    await serving
+
+
+def main() -> int:
+    sys.unraisablehook = lambda unraisable: None  # that there is no memory is told so
+    known = {kind.name: kind for kind in leaks.KINDS}
+    kinds = [known[name] for name in sys.argv[1:]]
+    for app in dict.fromkeys(kind.app for kind in kinds):
+        asyncio.run(run(app, [kind for kind in kinds if kind.app == app]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
