@@ -1,6 +1,9 @@
 """The FastAPI application that is measured: plain FastAPI, which knows no server."""
 
-from fastapi import FastAPI
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
 from pydantic import BaseModel
 
 app = FastAPI()
@@ -62,3 +65,29 @@ async def stats():
         "sum": total,
         "avg": total / n if n else 0.0,
     }
+
+
+async def settings(verbose: bool = False):
+    return {"verbose": verbose}
+
+
+async def session(found: Annotated[dict, Depends(settings)]) -> AsyncIterator[dict]:
+    yield {"open": True, **found}
+
+
+async def user(opened: Annotated[dict, Depends(session)], name: str = "nobody"):
+    return {"name": name, "session": opened["open"]}
+
+
+@app.get("/tree")
+async def tree(found: Annotated[dict, Depends(user)]):
+    """Three dependencies, one below the other, one of them with yield."""
+    return found
+
+
+ROWS = [Item(name=f"item {i}", price=i / 4, tags=["a", "b"]) for i in range(100)]
+
+
+@app.get("/rows", response_model=list[Item])
+async def rows():
+    return ROWS

@@ -1,7 +1,7 @@
 /* The access log. Where logging is set up as it is by default, and only there, lines are
    made here, byte for byte the same, and given to the stream of the one handler: not to
    its descriptor, so that they keep their place among what else is written to that
-   stream. It is flushed once for all requests of a poll. */
+   stream. It is flushed once for all requests of a round of poll(). */
 #include "core.h"
 
 enum { LINE_BYTES = 2048 };
@@ -157,29 +157,37 @@ line_of(Worker *worker, PyObject *scope, PyObject *status)
     return l.odd ? NULL : PyUnicode_DecodeASCII(l.text, (Py_ssize_t)l.len, NULL);
 }
 
+/* Where lines go; borrowed. A set-up may change at any time, so it is asked for in each
+   round of poll(), and outside of them for each line. */
+static PyObject *
+current_stream(Worker *worker)
+{
+    if (worker->log_stream == NULL) {
+        worker->log_stream = PyObject_CallNoArgs(worker->access_stream);
+        if (worker->log_stream == NULL)
+            PyErr_WriteUnraisable(worker->access_stream);
+    }
+    return worker->log_stream;
+}
+
 /* Writes the line to the stream. False: logging has to do it. */
 static bool
 write_line(Worker *worker, PyObject *scope, PyObject *status)
 {
-    PyObject *text, *res = NULL, *stream;
+    PyObject *text = NULL, *res = NULL, *stream;
 
     if (worker->access_stream == Py_None)
         return false;
-    stream = PyObject_CallNoArgs(worker->access_stream);
-    if (stream == NULL)
-        PyErr_WriteUnraisable(worker->access_stream);
-    if (stream != worker->log_stream)
-        access_log_flush(worker); /* a set-up may change at any time */
-    Py_XSETREF(worker->log_stream, stream);
-    if (stream == NULL || stream == Py_None)
-        return false;
-    text = line_of(worker, scope, status);
+    stream = Py_XNewRef(current_stream(worker));
+    if (stream != NULL && stream != Py_None)
+        text = line_of(worker, scope, status);
     if (text != NULL)
         res = PyObject_CallMethodOneArg(stream, worker->core->str_write, text);
     if (res == NULL)
         PyErr_Clear(); /* the handler will meet it too, and tell as it does */
     else
         worker->log_unflushed = true;
+    Py_XDECREF(stream);
     Py_XDECREF(text);
     Py_XDECREF(res);
     return res != NULL;

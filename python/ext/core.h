@@ -212,7 +212,7 @@ void websocket_drain_all(Worker *worker);
 void access_log(Worker *worker, PyObject *scope, PyObject *status);
 /* What was logged is written out: before something else is said of these requests. */
 void access_log_flush(Worker *worker);
-/* The same at the end of a poll. */
+/* The same at the end of a round of poll(). */
 void access_log_end(Worker *worker);
 
 /* ---- scope.c ---- */
@@ -289,7 +289,7 @@ struct Worker {
     WebSocket *handshakes; /* those that the application has not answered; borrowed */
 
     plan_route *plan_routes;
-    unsigned long long polls;        /* calls of poll() so far */
+    unsigned long long polls;        /* rounds of poll() so far */
     unsigned long long through_asgi; /* requests that the application was called for */
     Run *spare_run;                  /* memory of one that is over, or NULL */
     json_text text;                  /* the body being written; its memory is kept */

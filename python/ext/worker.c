@@ -163,23 +163,29 @@ worker_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
     return worker != NULL ? PyLong_FromLong(fa_worker_fd(worker)) : NULL;
 }
 
+/* One round at a time: between rounds an answer may reach its client, and what the
+   application changed before it has to count for the next request. */
 static PyObject *
 worker_poll(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     enum { ROUNDS = 4 };
+    Worker *self = (Worker *)op;
     fa_worker *worker = opened(op);
-    int rv;
+    int worked = 0, rv = 1;
 
     if (worker == NULL)
         return NULL;
-    ++((Worker *)op)->polls;
-    ((Worker *)op)->polling = true;
-    rv = fa_worker_poll(worker, 0, ROUNDS);
-    ((Worker *)op)->polling = false;
-    access_log_end((Worker *)op);
+    for (int i = 0; i < ROUNDS && rv > 0 && self->worker == worker; ++i) {
+        ++self->polls;
+        self->polling = true;
+        rv = fa_worker_poll(worker, 0, 1);
+        self->polling = false;
+        access_log_end(self);
+        worked |= rv > 0;
+    }
     if (rv < 0 && raise_fa(rv) < 0)
         return NULL;
-    return PyBool_FromLong(rv);
+    return PyBool_FromLong(worked);
 }
 
 static PyObject *

@@ -145,8 +145,8 @@ def fill_standard_streams() -> None:
 def access_stream() -> TextIO | None:
     """Where the lines of "uvicorn.access" go, if nothing but this module's default has a say
     in what they look like and whether they are written. What would see or change a record,
-    or may do so by being something else than it is by default, makes it None. Asked for with
-    each line, so a set-up may change at any time."""
+    or may do so by being something else than it is by default, makes it None. Asked for in
+    each round of requests, so a set-up may change at any time."""
     logger = _ACCESS
     if (
         len(logger.handlers) != 1
