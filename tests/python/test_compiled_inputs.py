@@ -1,7 +1,10 @@
 """Bodies, forms, models of parameters, validators, routers and dependencies that change the
 request: as under uvicorn, whether a route is compiled or left to FastAPI's handler."""
 
+import os
 import pathlib
+import subprocess
+import sys
 
 import compare
 import pytest
@@ -146,3 +149,36 @@ def test_same(servers: compare.Pair, name: str, report: compare.Report) -> None:
 def test_overrides(servers: compare.Pair, report: compare.Report) -> None:
     for case in OVERRIDES:  # one after the other
         check(servers, "compiled overrides", [case], report)
+
+
+PLUGINS = """
+from pydantic.plugin import SchemaTypePath
+from pydantic.plugin._schema_validator import PluggableSchemaValidator
+from pydantic_core import SchemaValidator
+from fasterapi._compile._params import _unwrapped
+
+class Handler:
+    def on_enter(self, *args, **kwargs): pass
+
+class Plugin:
+    def __init__(self, *handlers): self.handlers = handlers
+    def new_schema_validator(self, *args): return self.handlers
+
+def made(*handlers):
+    where = SchemaTypePath("a", "b")
+    plugins = [Plugin(*handlers)]
+    return PluggableSchemaValidator({"type": "int"}, int, where, "BaseModel", None, plugins, {})
+
+silent = made(None, None, None)
+assert type(silent) is not SchemaValidator
+assert type(_unwrapped(silent)) is SchemaValidator
+for handlers in ((Handler(), None, None), (None, Handler(), None)):
+    listening = made(*handlers)
+    assert _unwrapped(listening) is listening
+"""
+
+
+def test_plugins_of_pydantic(site: pathlib.Path) -> None:
+    """Those that listen to a validator keep its route from being compiled, others do not."""
+    env = {**os.environ, "PYTHONPATH": str(site)}
+    subprocess.run([sys.executable, "-c", PLUGINS], env=env, check=True)

@@ -13,6 +13,7 @@ from fastapi.dependencies.utils import (
     _is_json_field,
     request_params_to_args,
 )
+from pydantic.plugin._schema_validator import PluggableSchemaValidator
 from pydantic_core import SchemaValidator
 from starlette.convertors import (
     FloatConvertor,
@@ -37,9 +38,21 @@ _UNCHANGED = (str, int, float, bool, bytes, type(None))
 Row = tuple[int, int, int, str, Any, bool, Any, bool, bool]
 
 
+def _unwrapped(validator: Any) -> Any:
+    """What is below a validator that plugins of pydantic know of, if none has a say in it:
+    then its methods are those of what is below."""
+    inner = getattr(validator, "_schema_validator", None)
+    if type(validator) is PluggableSchemaValidator and all(
+        getattr(validator, name) == getattr(inner, name)
+        for name in ("validate_python", "validate_json")
+    ):
+        return inner
+    return validator
+
+
 def validator_of(field: Any) -> SchemaValidator:
     """That of a field, if it is pydantic's own and changes nothing in the world."""
-    validator = field._type_adapter.validator
+    validator = _unwrapped(field._type_adapter.validator)
     if type(validator) is not SchemaValidator:
         raise NotCompiled(f"the validator of {field.name!r} is not pydantic-core's own")
     if not is_pure(field._type_adapter.core_schema):
