@@ -133,7 +133,7 @@ table_find(PyObject *op, PyObject *scope)
     plan = rv == 1 && found.user_data != Py_None ? found.user_data : NULL;
     if (plan == NULL)
         Py_RETURN_NONE;
-    if (!plan_guards_hold(plan, 0, plan->hard_count)) {
+    if (plan->demoted || !plan_guards_hold(plan, 0, plan->hard_count)) {
         ++plan->passed_on;
         Py_RETURN_NONE;
     }
@@ -174,6 +174,18 @@ table_bind(PyObject *op, PyObject *args)
             Py_DECREF(values[i]);
     }
     return tuple;
+}
+
+/* The plan's route answers by itself: None, as of bind(). */
+static PyObject *
+table_direct(PyObject *op, PyObject *plan)
+{
+    if (!PyObject_TypeCheck(plan, ((PlanTable *)op)->core->plan_type)) {
+        PyErr_SetString(PyExc_TypeError, "a Plan is asked for");
+        return NULL;
+    }
+    ++((Plan *)plan)->directed;
+    Py_RETURN_NONE;
 }
 
 /* What the endpoint returns, to be awaited; a runner gets `run`. */
@@ -242,11 +254,9 @@ table_dealloc(PyObject *op)
 }
 
 static PyMethodDef table_methods[] = {
-    {"find", table_find, METH_O, NULL},
-    {"bind", table_bind, METH_VARARGS, NULL},
-    {"call", table_call, METH_VARARGS, NULL},
-    {"body", table_body, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"find", table_find, METH_O, NULL},       {"bind", table_bind, METH_VARARGS, NULL},
+    {"direct", table_direct, METH_O, NULL},   {"call", table_call, METH_VARARGS, NULL},
+    {"body", table_body, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot table_slots[] = {

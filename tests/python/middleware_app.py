@@ -292,6 +292,8 @@ STACKS = (
     *("cors", "cors_all", "cors_any_gzip", "gzip_cors", "hosts_gzip_cors", "cors_hosts_gzip"),
     *("https", "limited", "limited_cors"),
 )
+# Those of which the core does all that there is to do around a plain answer.
+KNOWN = tuple(name for name in STACKS if name.startswith(("cors", "gzip", "hosts", "https")))
 CHANGES = (
     *("path", "odd-path", "query", "odd-query", "raw-query", "method", "odd-method", "headers"),
     *("upper", "tuple", "root", "answers", "before", "known-before", "after", "reads", "eats"),

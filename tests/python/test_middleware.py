@@ -3,9 +3,12 @@ of middleware_app.py."""
 
 import pathlib
 import re
+import subprocess
+import sys
 
 import compare
 import middleware_app
+import peers
 import pytest
 from corpus import request, simple
 from wire import Case
@@ -69,3 +72,38 @@ def test_same(
         # It redirects the probe, too, and where there is no Host to the port of the server.
         cases = [c for c in CASES if stack != "https" or not re.search(r"host|bad=1|other", c.name)]
         compare.check(servers, f"middleware {stack}", cases, report)
+
+
+@pytest.mark.parametrize("stack", middleware_app.STACKS)
+def test_counted(stack: str, site: pathlib.Path) -> None:
+    """Plans answer, and nobody else: otherwise nothing above would be tested."""
+    script = f"""
+import asyncio, middleware_app
+from fasterapi._compile import compile_app
+
+app = middleware_app.{stack}
+compiled = compile_app(app)
+known = {stack!r} in middleware_app.KNOWN
+assert bool(compiled.table) == known
+
+async def ask():
+    sent = []
+    async def send(message):
+        sent.append(message)
+    async def receive():
+        return {{"type": "http.request", "body": b""}}
+    headers = [(b"host", b"test")]
+    scope = dict(type="http", method="GET", path="/items/3", raw_path=b"/items/3", headers=headers)
+    scope |= dict(query_string=b"", root_path="", scheme="https", server=("a", 1), client=None)
+    await app(scope | dict(state={{}}, http_version="1.1", asgi={{}}), receive, send)
+    return sent[0]["status"]
+
+assert asyncio.run(ask()) == 200
+(route,) = [route for route in compiled.routes if route.path == "/items/{{i}}"]
+tier = "direct" if {stack!r}.startswith("limited") else "compiled"
+assert route.requests == {{tier: 1}}, route.requests
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=peers.environment(site), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

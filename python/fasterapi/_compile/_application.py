@@ -68,6 +68,7 @@ class Route:
     reason: str = ""
     hint: str = ""
     safe: bool = False  # it may be asked twice
+    outer: _core.Plan | None = None  # for plain answers, before middleware that is known
     kind: str = "operation"  # or "page" (a plain route of Starlette), "websocket", "mount"
 
     @property
@@ -82,6 +83,8 @@ class Route:
         if self.plan is None:
             return {}
         served, directed = self.plan.served, self.plan.directed
+        if self.outer is not None:  # what it passes on comes to `plan`
+            served += self.outer.served
         if self.tier == "direct":
             served, directed = 0, served + directed
         counts = {"compiled": served, "direct": directed, "asgi": self.plan.passed_on}
@@ -352,6 +355,7 @@ class _Compiler:
             if type(original) is not APIRoute or not route.methods:
                 raise NotCompiled(f"the route is a {type(original).__name__}")
             route.plan = self._compiled(context, select, direct)
+            route.outer = self.stepped.get(route.plan)
             route.safe = is_safe(effective, original)
         except NotCompiled as reason:
             route.reason, route.hint = reason.reason, reason.hint

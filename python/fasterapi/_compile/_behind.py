@@ -161,7 +161,6 @@ class Dispatcher:
             return
         plan, captures = found
         entry = self.entries[plan]
-        values = None
         body, replay = b"", receive
         if entry.reads_body:
             received, whole = await _read(receive)
@@ -172,6 +171,8 @@ class Dispatcher:
             body = whole
         if entry.bound:
             values = self.table.bind(plan, scope, captures, body)
+        else:
+            values = self.table.direct(plan)
         if values is None:
             await self._direct(entry, scope, replay, send)
             return
