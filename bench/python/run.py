@@ -265,7 +265,8 @@ def main() -> int:
     verdicts = judge(rows, a.engine)
     print_report(rows, verdicts, machine, a)
     a.json.parent.mkdir(parents=True, exist_ok=True)
-    method = {"engine": a.engine, "rounds": a.rounds, "seconds": a.seconds, "connections": CONNECTIONS}
+    method = {"engine": a.engine, "rounds": a.rounds, "seconds": a.seconds}
+    method["connections"] = CONNECTIONS
     result = {"machine": machine, "method": method, "rows": rows, "verdicts": verdicts}
     a.json.write_text(loadlib.as_json(result) + "\n")
     a.svg.write_text(chart.bars(rows, machine, method))
