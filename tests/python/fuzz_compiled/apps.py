@@ -541,7 +541,7 @@ class Writer:
             self.add("sub = FastAPI()", "@sub.get('/in')", "def inner(a: int = 1):", "    return {'sub': a}",
                      f"app.mount({dice.choice(('/sub', '/r', '/{p}/sub'))!r}, sub)")  # fmt: skip
             self.operations.append(Operation(("GET",), "/sub/in", [Param("query", "a", INT, False, False)]))
-        if dice.chance(0.15):
+        if dice.chance(0.05):
             self.mutations()
         if dice.chance(0.15):
             self.operation("app", "", inherited)

@@ -182,7 +182,8 @@ class Engine(Side):
             self.reason = str(reason)
             return None
         self.routes = compiled.routes
-        self.plans = [plan for _, _, plan in compiled.table if plan is not None]
+        found = [plan for route in compiled.routes for plan in (route.plan, route.outer)]
+        self.plans = [plan for plan in found if plan is not None]
         return compiled.table
 
     def log_access(self, scope: dict[str, Any], status: int) -> None:

@@ -134,6 +134,8 @@ def listed(inner: Type, of: str = "list") -> Type:
 
     def python(dice: Dice) -> str:
         items = [inner.python(dice) for _ in range(dice.choice((0, 1, 2, 5)))]
+        if of == "set":  # the place of a NaN in a set is a matter of its address
+            items = [item for item in items if "nan" not in item]
         if of == "set" and not items:
             return "set()"
         return opening + "".join(f"{item}, " for item in items) + closing
