@@ -98,6 +98,7 @@ def test_check_wants_a_percentage(site: pathlib.Path, value: str) -> None:
         "fastapi.dependencies.utils:request_params_to_args",
         "starlette.middleware.exceptions:ExceptionMiddleware.__call__",
         "starlette.responses:JSONResponse.render",
+        "starlette.middleware.cors:CORSMiddleware.send",
         "json:dumps",
     ],
 )

@@ -67,6 +67,19 @@ REPLICATED: dict[str, tuple[str, ...]] = {
         *("StringConvertor.convert", "PathConvertor.convert", "IntegerConvertor.convert"),
         *("FloatConvertor.convert", "UUIDConvertor.convert"),
     ),
+    "starlette.middleware.cors": (
+        *("CORSMiddleware.__init__", "CORSMiddleware.__call__", "CORSMiddleware.send"),
+        *("CORSMiddleware.is_allowed_origin", "CORSMiddleware.simple_response"),
+    ),
+    "starlette.middleware.gzip": (
+        *("GZipMiddleware.__call__", "IdentityResponder.__call__"),
+        *("IdentityResponder.send_with_compression", "GZipResponder.__init__"),
+        *("GZipResponder.apply_compression", "GZipResponder._compress_body"),
+    ),
+    "starlette.middleware.httpsredirect": ("HTTPSRedirectMiddleware.__call__",),
+    "starlette.middleware.trustedhost": (
+        *("TrustedHostMiddleware.__init__", "TrustedHostMiddleware.__call__"),
+    ),
     "starlette.middleware.errors": ("ServerErrorMiddleware.__call__",),
     "starlette.middleware.exceptions": ("ExceptionMiddleware.__call__",),
     "starlette.requests": ("cookie_parser",),
