@@ -4,6 +4,10 @@
 
 #include "application.h"
 
+/* Idle carriers kept for the next requests: a burst of many that wait at once must not
+   leave as many tasks behind. */
+enum { IDLE_MAX = 1024 };
+
 /* The coroutine has ended. True: another one is to begin. */
 static bool
 finish(Carrier *self, PyObject *result, PyObject *error)
@@ -99,12 +103,15 @@ wake(Carrier *self)
 void
 carrier_give_back(Carrier *self)
 {
-    if (!is_clean(self)) {
+    Worker *worker = self->worker;
+
+    if (worker->idle_count >= IDLE_MAX || !is_clean(self)) {
         self->retired = true;
         return;
     }
-    self->next = self->worker->idle;
-    self->worker->idle = (Carrier *)Py_NewRef((PyObject *)self);
+    self->next = worker->idle;
+    worker->idle = (Carrier *)Py_NewRef((PyObject *)self);
+    ++worker->idle_count;
 }
 
 PySendResult
@@ -156,6 +163,7 @@ pop(Worker *worker)
     if (self != NULL) {
         worker->idle = self->next;
         self->next = NULL;
+        --worker->idle_count;
     }
     return self;
 }

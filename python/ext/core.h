@@ -283,8 +283,9 @@ struct Worker {
     fa_logger *logger; /* hands on what the server has to say */
     PyObject *asgi;    /* the application */
     PyObject *loop;
-    PyObject *context;     /* of which each carrier gets a copy */
-    Carrier *idle;         /* those that wait for work, one behind the other */
+    PyObject *context; /* of which each carrier gets a copy */
+    Carrier *idle;     /* those that wait for work, one behind the other */
+    size_t idle_count;
     Carrier *running;      /* whose coroutine runs just now; borrowed */
     WebSocket *handshakes; /* those that the application has not answered; borrowed */
 

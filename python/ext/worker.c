@@ -85,12 +85,12 @@ make_worker(Worker *self)
     self->options.fields = fields.at;
     self->options.field_count = fields.count;
     rv = fa_app_fallback(self->app, &all);
-    if (rv == 0 && plan_add_routes(self) < 0)
-        return -1;
-    if (rv == 0)
+    if (rv == 0 && plan_add_routes(self) == 0)
         rv = fa_worker_new(&self->worker, self->app, &self->options);
     message_fields_free(&fields);
-    return rv == 0 ? 0 : raise_fa(rv);
+    if (rv != 0)
+        return raise_fa(rv);
+    return self->worker != NULL ? 0 : -1;
 }
 
 static int
@@ -99,7 +99,7 @@ worker_init(PyObject *op, PyObject *args, PyObject *options)
     Worker *self = (Worker *)op;
     PyObject *asgi, *loop;
 
-    if (self->worker != NULL) {
+    if (self->core != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "already initialised");
         return -1;
     }
@@ -206,6 +206,8 @@ worker_close(PyObject *op, PyObject *Py_UNUSED(ignored))
     Worker *self = (Worker *)op;
     fa_worker *worker = self->worker;
 
+    if (worker == NULL)
+        Py_RETURN_NONE; /* never opened, or closed before */
     self->worker = NULL;
     fa_worker_del(worker);
     run_free_spare(self);
