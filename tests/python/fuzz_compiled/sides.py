@@ -57,7 +57,15 @@ def told_of(error: BaseException | None) -> Any:
     ]
     below = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     inner = [told_of(one) for one in getattr(error, "exceptions", ())]
-    return type(error).__qualname__, str(error), lines, inner, told_of(below)
+    return type(error).__qualname__, text_of(error), lines, inner, told_of(below)
+
+
+def text_of(error: BaseException) -> str:
+    """Its words, which may not be had: they may show an object that cannot be shown."""
+    try:
+        return str(error)
+    except Exception as failure:
+        return f"no words, for {failure}"
 
 
 def load(source: str) -> types.ModuleType:
