@@ -82,7 +82,8 @@ def test_wheel_has_every_module(wheel: pathlib.Path) -> None:
     """The list in python/fasterapi/meson.build is kept by hand."""
     source = ROOT / "python"
     every = run("git", "ls-tree", "-r", "--name-only", "HEAD", "fasterapi", cwd=source).splitlines()
-    wanted = {name for name in every if name.endswith((".py", ".pyi", "py.typed"))}
+    kinds = (".py", ".pyi", ".json", "py.typed")
+    wanted = {name for name in every if name.endswith(kinds)}
     with zipfile.ZipFile(wheel) as archive:
         names = {n for n in archive.namelist() if ".dist-info/" not in n}
     (extension,) = (n for n in names if re.fullmatch(r"fasterapi/_core\.cpython-.*\.so", n))
@@ -99,6 +100,7 @@ def test_extras(wheel: pathlib.Path) -> None:
         "": {"click"},
         "fastapi": {"fastapi"},
         "standard": {"uvloop", "watchfiles", "rich"},
+        "testclient": {"starlette", "httpx2", "websockets"},
     }
     assert told["Requires-Python"] == ">=3.11"
 
