@@ -350,6 +350,7 @@ def test_the_example(build_dir):
             with pytest.raises(ConnectionClosed) as caught:
                 ws.recv()
             assert caught.value.rcvd.code == 1012
+        assert program.wait(10) == 0  # of the one signal: a second may find no handler left
     finally:
-        program.terminate()
-        assert program.wait(10) == 0
+        program.kill()
+        program.wait()
