@@ -106,6 +106,19 @@ append(PyObject *list, PyObject *item)
     return done;
 }
 
+/* What all values of one name give; `list` is taken over. None of them is as if the name
+   were missing. */
+static PyObject *
+value_of_all(binding *from, const plan_param *param, PyObject *list, bool failed)
+{
+    if (failed)
+        Py_CLEAR(list);
+    if (list == NULL || PyList_GET_SIZE(list) > 0)
+        return validated(from->plan, param, list);
+    Py_DECREF(list);
+    return value_if_missing(from->plan, param);
+}
+
 static PyObject *
 all_of_query(binding *from, const plan_param *param)
 {
@@ -119,12 +132,7 @@ all_of_query(binding *from, const plan_param *param)
         if (fa_slice_equal(name, key))
             failed = !append(list, text_of(PARAM_QUERY, v));
     }
-    if (failed)
-        Py_CLEAR(list);
-    if (list == NULL || PyList_GET_SIZE(list) > 0)
-        return validated(from->plan, param, list);
-    Py_DECREF(list);
-    return value_if_missing(from->plan, param);
+    return value_of_all(from, param, list, failed);
 }
 
 static PyObject *
@@ -174,12 +182,7 @@ all_of_header(binding *from, const plan_param *param)
         if (equal_nocase(name, key))
             failed = !append(list, text_of(PARAM_HEADER, v));
     }
-    if (failed)
-        Py_CLEAR(list);
-    if (list == NULL || PyList_GET_SIZE(list) > 0)
-        return validated(from->plan, param, list);
-    Py_DECREF(list);
-    return value_if_missing(from->plan, param);
+    return value_of_all(from, param, list, failed);
 }
 
 static PyObject *

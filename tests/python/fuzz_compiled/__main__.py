@@ -20,6 +20,8 @@ from fuzz_compiled.sides import Engine, Seen, Uvicorn, answer_in
 from fuzz_compiled.traffic import Exchange, Traffic
 from fuzz_compiled.values import Dice
 
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
 SHOWN = 5  # differences of one process
 
 
@@ -187,7 +189,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=20, help="so many go to uvicorn, too")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--app", type=int, help="this one only")
-    parser.add_argument("--found", default="fuzz/found/compiled")
+    parser.add_argument("--found", default=ROOT / "fuzz/found/compiled")
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args()
 
