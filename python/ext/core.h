@@ -312,6 +312,7 @@ struct Worker {
     PyObject *server_header;    /* str */
     PyObject *routes;           /* tuple, see plan.h, or None */
     PyObject *watch;            /* told of requests of plans, see plan_watch(); or None */
+    PyObject *forwarded;        /* tuple, see forwarded.h, or None */
     PyObject *unix_path;        /* str: where unix sockets listen; or None */
     PyObject *headers;          /* sequence of pairs of bytes, sent with every answer */
     PyObject *extensions;       /* sequence of str: those that scopes offer */

@@ -1,7 +1,7 @@
 /* The keywords of Worker(): a row each. */
 #include <stddef.h>
 
-#include "core.h"
+#include "forwarded.h"
 
 typedef enum option_kind {
     OPTION_BOOL,    /* bool */
@@ -37,6 +37,7 @@ static const option options[] = {
     {"watch", OPTION_OBJECT, offsetof(Worker, watch)},
     {"root_path", OPTION_STR, offsetof(Worker, root_path)},
     {"asgi_version", OPTION_STR, offsetof(Worker, asgi_version)},
+    {"forwarded", OPTION_OBJECT, offsetof(Worker, forwarded)},
     {"unix_path", OPTION_OBJECT, offsetof(Worker, unix_path)},
     {"server_header", OPTION_STR, offsetof(Worker, server_header)},
     {"headers", OPTION_OBJECT, offsetof(Worker, headers)},
@@ -210,7 +211,7 @@ derive(Worker *worker)
     if (name == NULL || worker->root_path_bytes == NULL)
         return -1;
     worker->options.server_header = fa_slice_of(name);
-    return extension_take(worker);
+    return forwarded_check(worker) == 0 ? extension_take(worker) : -1;
 }
 
 int

@@ -316,7 +316,8 @@ plan_on_request(fa_request *req, void *user_data)
     plan_request input;
     Run *run;
 
-    if (!applies(route, req) || !plan_steps_admit(plan->steps, plan->step_count, req)) {
+    if (!applies(route, req) ||
+        !plan_steps_admit(plan->steps, plan->step_count, route->worker, req)) {
         ++plan->passed_on;
         return cycle_on_request(req, route->worker);
     }

@@ -1,5 +1,7 @@
 #include "plan_steps.h"
 
+#include "forwarded.h"
+
 /* (kind, fields, allows, minimum, threaded, encode, hosts) */
 int
 plan_step_take(plan_step *step, PyObject *row)
@@ -90,8 +92,16 @@ admits_host(const plan_step *step, fa_slice host)
     return false;
 }
 
+static bool
+is_secure(fa_slice scheme)
+{
+    return fa_slice_equal(scheme, FA_SLICE("https")) ||
+           fa_slice_equal(scheme, FA_SLICE("wss"));
+}
+
 bool
-plan_steps_admit(const plan_step *steps, Py_ssize_t count, fa_request *req)
+plan_steps_admit(const plan_step *steps, Py_ssize_t count, const Worker *worker,
+                 fa_request *req)
 {
     for (Py_ssize_t i = 0; i < count; ++i) {
         const plan_step *step = &steps[i];
@@ -106,7 +116,7 @@ plan_steps_admit(const plan_step *steps, Py_ssize_t count, fa_request *req)
                 return false;
             break;
         case STEP_HTTPS:
-            if (!fa_slice_equal(fa_request_scheme(req), FA_SLICE("https")))
+            if (!is_secure(forwarded_scheme(worker, req)))
                 return false;
             break;
         default: break;

@@ -31,7 +31,8 @@ enum { PLAN_STEPS_MAX = 8, STEP_FIELDS_MAX = 32 };
 int plan_step_take(plan_step *step, PyObject *row);
 
 /* Whether they would all hand the request on. */
-bool plan_steps_admit(const plan_step *steps, Py_ssize_t count, fa_request *req);
+bool plan_steps_admit(const plan_step *steps, Py_ssize_t count, const Worker *worker,
+                      fa_request *req);
 
 /* An answer on its way out. */
 typedef struct plan_answered {

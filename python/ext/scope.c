@@ -1,5 +1,5 @@
 /* The ASGI scope of a request: what uvicorn puts there, key by key. */
-#include "core.h"
+#include "forwarded.h"
 
 static PyObject *
 bytes_of(fa_slice v)
@@ -174,25 +174,35 @@ set_paths(PyObject *scope, Worker *worker, fa_request *req)
 }
 
 static int
-set_scheme(PyObject *scope, core_state *core, fa_request *req)
+set_scheme(PyObject *scope, core_state *core, fa_slice scheme)
 {
-    fa_slice scheme = fa_request_scheme(req);
-
-    if (scheme.len == 4) /* "http" */
+    if (fa_slice_equal(scheme, FA_SLICE("http")))
         return 0;
     return set(scope, core->str_scheme,
                PyUnicode_DecodeASCII(scheme.p, (Py_ssize_t)scheme.len, NULL));
 }
 
-/* What every request has. */
-static int
-set_common(PyObject *scope, Worker *worker, fa_request *req)
+/* A scheme of HTTP, or of WebSockets already. */
+static bool
+is_secure(fa_slice scheme)
 {
+    return scheme.p[scheme.len - 1] == 's' && scheme.len > 2;
+}
+
+/* What every request has. `*scheme` is as a proxy has it, or as it came to us. */
+static int
+set_common(PyObject *scope, Worker *worker, fa_request *req, fa_slice *scheme)
+{
+    forwarded said;
     core_state *core = worker->core;
     scope_cache *cache = &worker->scopes;
 
-    if (set(scope, core->str_server, server_of(worker, req)) == 0 &&
-        set(scope, core->str_client, client_of(cache, req)) == 0 &&
+    if (forwarded_of(&said, worker, req) < 0)
+        return -1;
+    *scheme = said.scheme != NULL ? fa_slice_of(said.scheme) : fa_request_scheme(req);
+    if (set(scope, core->str_client,
+            said.client != NULL ? said.client : client_of(cache, req)) == 0 &&
+        set(scope, core->str_server, server_of(worker, req)) == 0 &&
         set(scope, core->str_headers, fields_of(cache, req)) == 0 &&
         set(scope, core->str_state, PyDict_Copy(worker->state)) == 0 &&
         set_paths(scope, worker, req) == 0 &&
@@ -207,15 +217,16 @@ scope_of_request(Worker *worker, fa_request *req)
     core_state *core = worker->core;
     scope_cache *cache = &worker->scopes;
     PyObject *scope = PyDict_Copy(cache->http);
+    fa_slice scheme;
 
     if (scope == NULL)
         return NULL;
     if (set(scope, core->str_asgi, PyDict_Copy(cache->asgi)) == 0 &&
         (fa_request_version(req) != 10 ||
          PyDict_SetItem(scope, core->str_http_version, core->text_v1_0) == 0) &&
-        set_scheme(scope, core, req) == 0 &&
         set(scope, core->str_method, method_of(core, req)) == 0 &&
-        set_common(scope, worker, req) == 0 &&
+        set_common(scope, worker, req, &scheme) == 0 &&
+        set_scheme(scope, core, scheme) == 0 &&
         (worker->extension_mask == 0 ||
          set(scope, core->str_extensions, extension_scope(worker)) == 0))
         return scope;
@@ -264,14 +275,14 @@ scope_of_websocket(Worker *worker, fa_request *req)
     core_state *core = worker->core;
     scope_cache *cache = &worker->scopes;
     PyObject *scope = PyDict_Copy(cache->websocket);
+    fa_slice scheme;
 
     if (scope == NULL)
         return NULL;
     if (set(scope, core->str_asgi, PyDict_Copy(cache->websocket_asgi)) == 0 &&
+        set_common(scope, worker, req, &scheme) == 0 &&
         PyDict_SetItem(scope, core->str_scheme,
-                       fa_request_scheme(req).len == 5 ? core->str_wss /* "https" */
-                                                       : core->str_ws) == 0 &&
-        set_common(scope, worker, req) == 0 &&
+                       is_secure(scheme) ? core->str_wss : core->str_ws) == 0 &&
         set(scope, core->str_subprotocols, subprotocols_of(req)) == 0 &&
         set(scope, core->str_extensions, websocket_extensions(core)) == 0)
         return scope;

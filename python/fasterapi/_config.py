@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from fasterapi import _app, _bind, _limits, _logging, _systemd
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._options import DEFAULTS, OptionError, UnsupportedOption, refuse_unsupported
-from fasterapi._proxy import ProxyHeaders
 from fasterapi._watched import Watched
 
 if TYPE_CHECKING:
@@ -245,8 +244,6 @@ class Config:
             app = _app.from_asgi2(app)
         if logger.getEffectiveLevel() <= _logging.TRACE:
             app = _app.MessageLog(app)
-        if self.proxy_headers:
-            app = ProxyHeaders(app, self.forwarded_allow_ips)
         self.loaded_app = app
         self.loaded = True
 

@@ -35,6 +35,8 @@ class Worker:
         state: dict[str, Any] = ...,
         root_path: str = "",
         asgi_version: str = "3.0",
+        forwarded: tuple[bool, frozenset[bytes], tuple[tuple[bytes, int], ...], frozenset[str]]
+        | None = None,
         unix_path: str | None = None,
         server_header: str = "fasterapi",
         headers: Sequence[tuple[bytes, bytes]] = (),

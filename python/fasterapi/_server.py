@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from fasterapi import _app, _core, _extensions, _limits, _logging
 from fasterapi._config import SERVER_NAME, STARTUP_FAILURE, Config
 from fasterapi._lifespan import Lifespan, NoLifespan
+from fasterapi._proxy import rules_of
 from fasterapi._systemd import Notifier
 from fasterapi._verify import Verifier
 from fasterapi._websocket import handshake_reason, log_connection, log_handshake
@@ -218,6 +219,7 @@ class Server:
             handshake_reason=handshake_reason,
             state=self.lifespan.state,
             routes=self._compiled_table(),
+            forwarded=rules_of(config.forwarded_allow_ips) if config.proxy_headers else None,
             root_path=config.root_path,
             asgi_version=config.asgi_version,
             unix_path=listening[0].getsockname() if on_unix else None,
