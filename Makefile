@@ -1,7 +1,7 @@
 # The front door. `make` lists what there is; each target does its own set-up.
 .DEFAULT_GOAL := help
 .PHONY: help setup build challenge test test-fast test-pythons asan tsan fuzz bench bench-load bench-python \
-	format lint install clean
+	bench-challenge format lint install clean
 
 SECONDS_EACH ?= 30
 PREFIX ?= /usr/local
@@ -11,7 +11,7 @@ help: ## this list
 	@echo 'FasterAPI: make TARGET'
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
 		while IFS="$$(printf '\t')" read -r name text; do \
-			printf '  %-12s %s\n' "$$name" "$$text"; done
+			printf '  %-16s %s\n' "$$name" "$$text"; done
 
 setup: ## install everything that any target here needs
 	tools/setup all
@@ -64,6 +64,11 @@ bench-python: ## the Python side beside uvicorn and granian, half an hour; ROUND
 		echo "== bench/python/$$part.py"; \
 		python3 bench/python/$$part.py --rounds $(ROUNDS); done
 
+bench-challenge: ## one million requests beside Go and Rust (needs both); CHALLENGE=... goes to it
+	@tools/setup bench
+	@ninja -C "$$(tools/configure release)" --quiet
+	@python3 bench/challenge/run.py $(CHALLENGE)
+
 format: ## clang-format all C files in place
 	@tools/setup test
 	@tools/check_format --fix
@@ -79,4 +84,4 @@ install: build ## install under PREFIX (default /usr/local); DESTDIR is respecte
 
 clean: ## remove the build directories and the Python environments
 	rm -rf build-release build-dev build-clang build-asan build-tsan build-fuzz build-python-* \
-		build-package-* build-wheel-* .venv .venv-python .venv-python-* .venv-challenge .venv-bench
+		build-package-* build-wheel-* build-reference .venv .venv-python .venv-python-* .venv-challenge .venv-bench

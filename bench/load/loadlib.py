@@ -90,14 +90,17 @@ class Server:
         with open(f"/proc/self/fd/{self.log.fileno()}", "rb") as log:
             return sum(having in line for line in log)
 
-    def stop(self) -> None:
+    def stop(self) -> str:
+        """The last that it said."""
         self.process.terminate()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        said = self.tail()
         self.log.close()
+        return said
 
     def _tree(self) -> list[int]:
         found = [self.process.pid]

@@ -1,0 +1,3 @@
+module onemillion
+
+go 1.22
