@@ -3,6 +3,8 @@ named in STACKS is one, with the same routes."""
 
 import contextvars
 import functools
+import importlib.metadata
+import inspect
 from typing import Annotated, Any
 
 from fastapi import BackgroundTasks, Cookie, Depends, FastAPI, Header, HTTPException, Request, Response
@@ -284,16 +286,24 @@ gzip_cors = make(GZIP, CORS)
 hosts_gzip_cors = make(HOSTS, GZIP_FAST, CORS_REGEX)
 cors_hosts_gzip = make(CORS_ALL, HOSTS, GZIP)
 https = make(HTTPSRedirectMiddleware, CORS)
-limited = make(max_body_size=20)
-limited_cors = make(CORS_ALL, Pure, max_body_size=20)
+LIMITED: tuple[str, ...] = ()
+if "max_body_size" in inspect.signature(FastAPI).parameters:  # since 0.164
+    limited = make(max_body_size=20)
+    limited_cors = make(CORS_ALL, Pure, max_body_size=20)
+    LIMITED = ("limited", "limited_cors")
 
 STACKS = (
     *("pure", "changing", "dispatched", "based", "pure_changing", "changing_pure", "session"),
     *("cors", "cors_all", "cors_any_gzip", "gzip_cors", "hosts_gzip_cors", "cors_hosts_gzip"),
-    *("https", "limited", "limited_cors"),
+    *("https", *LIMITED),
 )
 # Those of which the core does all that there is to do around a plain answer.
-KNOWN = tuple(name for name in STACKS if name.startswith(("cors", "gzip", "hosts", "https")))
+KNOWN = tuple(
+    name
+    for name in STACKS
+    if name.startswith(("cors", "gzip", "hosts", "https"))
+    and ("hosts" not in name or importlib.metadata.version("starlette") not in ("1.7.0", "1.8.0"))
+)
 CHANGES = (
     *("path", "odd-path", "query", "odd-query", "raw-query", "method", "odd-method", "headers"),
     *("upper", "tuple", "root", "answers", "before", "known-before", "after", "reads", "eats"),

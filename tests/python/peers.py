@@ -14,6 +14,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+TOLD_S = 30.0  # for lines that an application writes after its answer
 FRAME = re.compile(r'([ |]*)  File ".*", line \d+, in ')
 
 RUNNING = re.compile(r"running on (?:\S*:(\d+)|unix socket (\S+)).* \(Press")
@@ -42,6 +43,14 @@ class Server:
 
     def text(self, stream: str) -> str:
         return (self.logs / stream).read_text()
+
+    def told(self, stream: str, *parts: str) -> str:
+        """Its text once all `parts` are in it: what follows an answer takes its time."""
+        deadline = time.monotonic() + TOLD_S
+        while not all(part in self.text(stream) for part in parts):
+            assert time.monotonic() < deadline, (parts, self.text(stream))
+            time.sleep(0.02)
+        return self.text(stream)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         if self.process.poll() is None:

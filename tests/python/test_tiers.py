@@ -162,29 +162,3 @@ def test_compare_without_uvicorn(site: pathlib.Path, tmp_path: pathlib.Path) -> 
     )
     assert done.returncode == 2
     assert "Error: uvicorn is not installed: pip install uvicorn" in done.stderr
-
-
-@pytest.mark.parametrize("release", ["0.162.7", "0.164.0"])
-def test_unknown_release(site: pathlib.Path, tmp_path: pathlib.Path, release: str) -> None:
-    """Another FastAPI beside the package; skipped where the index cannot be had."""
-    download = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary=:all:"]
-    done = subprocess.run(
-        [*download, f"fastapi=={release}", "--target", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    if done.returncode != 0:
-        pytest.skip(f"no fastapi {release}: {done.stderr.strip()[-200:]}")
-    app = "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\ndef root(): return 1\n"
-    (tmp_path / "small_app.py").write_text(app)
-    done = command(
-        site,
-        *("routes", str(tmp_path / "small_app.py"), "--json"),
-        PYTHONPATH=f"{tmp_path}{os.pathsep}{site}",
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["reason"] == f"fastapi {release} is not a release that is known"
-    rows = {row["path"]: row["tier"] for row in found["routes"]}
-    assert rows["/"] == "asgi"

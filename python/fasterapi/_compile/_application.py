@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant, _is_async_gen_callable, _is_gen_callable
 from fastapi.encoders import jsonable_encoder
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
-from fastapi._body_limit import AppBodyLimitMiddleware
 from fastapi._compat.v2 import _regenerate_error_with_loc
 from fastapi.exceptions import ResponseValidationError
 from fastapi.routing import (
@@ -20,9 +19,7 @@ from fastapi.routing import (
     iter_route_contexts,
 )
 from fastapi.security.base import SecurityBase
-from fastapi.telemetry._asgi import ExceptionTelemetryMiddleware
 from pydantic_core import SchemaSerializer, ValidationError, from_json
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, Response
@@ -43,6 +40,7 @@ from fasterapi._compile._outcome import (
 )
 from fasterapi._compile._params import BODY, MEMBER, rows_of, validator_of
 from fasterapi._compile._reasons import NotCompiled
+from fasterapi._compile._releases import OUTER, body_limit_of
 from fasterapi._compile._safe import is_safe
 from fasterapi._compile._runner import needs_runner, runner_of
 from fasterapi._compile._select import Select, select_of, way_to
@@ -124,7 +122,7 @@ def _check_application(app: Any) -> None:
 
 def _has_middleware(app: FastAPI) -> bool:
     """More than FastAPI itself puts around its router."""
-    return bool(app.user_middleware) or app.max_body_size is not None
+    return bool(app.user_middleware) or body_limit_of(app) is not None
 
 
 def _check_stack(app: FastAPI) -> None:
@@ -136,8 +134,7 @@ def _check_stack(app: FastAPI) -> None:
         if layer is None:
             raise NotCompiled(f"{layers[-1].__name__} hides what is below it")
     kinds = (
-        *(ServerErrorMiddleware, ExceptionTelemetryMiddleware, AppBodyLimitMiddleware),
-        *(ExceptionMiddleware, AsyncExitStackMiddleware),
+        *(*OUTER, ExceptionMiddleware, AsyncExitStackMiddleware),
     )
     if tuple(layers) != kinds:
         raise NotCompiled("something was put around the middleware of FastAPI")
@@ -219,7 +216,7 @@ def _check_route(effective: Any) -> None:
     dependant = effective.dependant
     if effective.is_sse_stream or effective.is_json_stream:
         raise NotCompiled("the endpoint is a generator")
-    if effective.max_body_size is not None:
+    if body_limit_of(effective) is not None:
         raise NotCompiled("the route has a limit of the body")
     if _is_gen_callable(dependant.call) or _is_async_gen_callable(dependant.call):
         raise NotCompiled("the endpoint is a generator")
@@ -371,7 +368,7 @@ def _handle_of(context: Any, app: FastAPI) -> Any:
             raise NotCompiled(f"{kind.__name__} has a way of its own to match or handle")
     elif kind is not StarletteRoute:
         raise NotCompiled(f"the route is a {kind.__name__}")
-    elif any(way.include_context.max_body_size is not None for way in way_to(app, effective)):
+    elif any(body_limit_of(way.include_context) is not None for way in way_to(app, effective)):
         raise NotCompiled("a router limits the body of what it includes")
     return effective.app
 

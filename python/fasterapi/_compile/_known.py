@@ -9,14 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi._body_limit import AppBodyLimitMiddleware
-from fastapi.telemetry._asgi import ExceptionTelemetryMiddleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.httpsredirect import HTTPSRedirectMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from fasterapi._compile._releases import HOSTS_WITHOUT_CASE, OUTER, body_limit_of
 
 # As in python/ext/plan_steps.h.
 CORS, GZIP, HOSTS, HTTPS = range(4)
@@ -59,12 +58,12 @@ def _hosts(layer: TrustedHostMiddleware) -> Step | None:
 
 def steps_of(app: FastAPI) -> tuple[Step, ...] | None:
     """From the outermost to the innermost; None if there is something else."""
-    if app.max_body_size is not None:
+    if body_limit_of(app) is not None:
         return None
     layer: Any = app.middleware_stack
     steps: list[Step | None] = []
     kinds: list[type] = []
-    for own in (ServerErrorMiddleware, ExceptionTelemetryMiddleware, AppBodyLimitMiddleware):
+    for own in OUTER:
         if type(layer) is not own:
             return None
         layer = layer.app
@@ -74,7 +73,7 @@ def steps_of(app: FastAPI) -> tuple[Step, ...] | None:
             steps.append(_cors(layer))
         elif type(layer) is GZipMiddleware:
             steps.append(_gzip(layer))
-        elif type(layer) is TrustedHostMiddleware:
+        elif type(layer) is TrustedHostMiddleware and HOSTS_WITHOUT_CASE:
             steps.append(_hosts(layer))
         elif type(layer) is HTTPSRedirectMiddleware:
             steps.append((HTTPS, (), None, 0, 0, None, ()))

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp
 
 from fasterapi._compile._behind import Dispatcher
 from fasterapi._compile._reasons import NotCompiled
+from fasterapi._compile._releases import TAKES_TRACEBACK
 from fasterapi._compile._select import Select, handlers_of
 
 _OUTCOME = "fasterapi.outcome"
@@ -124,7 +125,8 @@ def quick_of(app: Any) -> Quick:
         try:
             handler(None, error).send(None)
         except StopIteration as done:
-            error.__traceback__ = None
+            if TAKES_TRACEBACK:
+                error.__traceback__ = None
             response: Response = done.value
             return response
         except Exception:

@@ -11,7 +11,6 @@ from fastapi.routing import (
     _FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY,
     _FASTAPI_INCLUDED_ROUTER_KEY,
     APIRoute,
-    _apply_router_form_limits,
     _get_fastapi_scope,
     _IncludedRouter,
     _update_scope,
@@ -19,6 +18,7 @@ from fastapi.routing import (
 from starlette.middleware.exceptions import ExceptionMiddleware
 
 from fasterapi._compile._reasons import NotCompiled
+from fasterapi._compile._releases import apply_form_limits
 
 Select = Callable[[dict[str, Any]], None]
 
@@ -83,13 +83,13 @@ def select_of(app: FastAPI, context: Any) -> Select:
     def select(scope: dict[str, Any]) -> None:
         scope["app"] = app
         scope["starlette.exception_handlers"] = handlers
-        _apply_router_form_limits(scope, app.router.form_limits)
+        apply_form_limits(scope, app.router)
         scope["router"] = app.router
         if asked:
             _get_fastapi_scope(scope)
         _, child_scope = effective.matches(scope)
         for included in way:
-            _apply_router_form_limits(scope, included.include_context.form_limits)
+            apply_form_limits(scope, included.include_context)
             _get_fastapi_scope(scope)[_FASTAPI_INCLUDED_ROUTER_KEY] = included
         _update_scope(scope, child_scope)
         if known is not None:

@@ -1,0 +1,43 @@
+"""What is not the same in all releases that are known: everything else in this package may
+take them for one."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any
+
+from fastapi import routing
+from fastapi.telemetry._asgi import ExceptionTelemetryMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
+
+_STARLETTE = tuple(map(int, importlib.metadata.version("starlette").split(".")[:2]))
+
+# What FastAPI puts around the middleware of users, from the outermost.
+OUTER: tuple[type, ...] = (ServerErrorMiddleware, ExceptionTelemetryMiddleware)
+try:
+    from fastapi._body_limit import AppBodyLimitMiddleware
+except ModuleNotFoundError:  # before FastAPI 0.164
+    pass
+else:
+    OUTER += (AppBodyLimitMiddleware,)
+
+# Starlette takes the traceback off an exception that was handled.
+TAKES_TRACEBACK = _STARLETTE >= (1, 10)
+# TrustedHostMiddleware does not look at the case of a host, as the core does not.
+HOSTS_WITHOUT_CASE = _STARLETTE >= (1, 9)
+
+
+def body_limit_of(holder: Any) -> int | None:
+    """Of an application, a router, a route or an inclusion; FastAPI 0.164 began with it."""
+    limit: int | None = getattr(holder, "max_body_size", None)
+    return limit
+
+
+def apply_form_limits(scope: dict[str, Any], holder: Any) -> None:
+    """What an APIRouter, or an inclusion, notes in a scope that it is given; FastAPI 0.165
+    began with it."""
+    if _apply is not None:
+        _apply(scope, holder.form_limits)
+
+
+_apply: Any = getattr(routing, "_apply_router_form_limits", None)
