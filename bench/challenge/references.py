@@ -14,14 +14,17 @@ SOURCES = HERE.parent / "reference"
 BUILT = loadlib.ROOT / "build-reference"
 
 
-def tool(name: str, version: str) -> str:
+NEEDED = {"go": "Go 1.22 or later", "cargo": "Rust 1.85 or later"}
+
+
+def tool(name: str) -> str:
     """Where it is: in PATH, or where its own installer puts it."""
     places = (None, "/usr/local/go/bin", pathlib.Path.home() / ".cargo" / "bin")
     for place in places:
         if found := shutil.which(name, path=place):
             return found
     raise loadlib.BenchError(
-        f"{name} is not installed; {version} builds the reference server "
+        f"{name} is not installed; {NEEDED[name]} builds the reference server "
         f"(bench/README.md says how), or leave it out with --only"
     )
 
@@ -38,14 +41,14 @@ def go(env: dict[str, str]) -> pathlib.Path:
     program = BUILT / "one_million_go"
     # Without cgo: of the C library nothing is needed.
     env = {**env, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
-    command = [tool("go", "Go 1.22 or later"), "build", "-trimpath", "-o", str(program), "."]
+    command = [tool("go"), "build", "-trimpath", "-o", str(program), "."]
     run(command, SOURCES / "go", env)
     return program
 
 
 def rust(env: dict[str, str]) -> pathlib.Path:
     target = BUILT / "rust"
-    cargo = tool("cargo", "Rust 1.85 or later")
+    cargo = tool("cargo")
     run([cargo, "build", "--release", "--quiet", "--target-dir", str(target)],
         SOURCES / "rust", env)  # fmt: skip
     return target / "release" / "one_million_rust"
@@ -56,6 +59,6 @@ def versions(names: set[str]) -> dict[str, str]:
     found = {}
     for name in sorted(names & set(asked)):
         program, argument = asked[name]
-        command = [tool(program, ""), argument]
+        command = [tool(program), argument]
         found[name] = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     return found
