@@ -287,7 +287,7 @@ class _Compiler:
         dependant = effective.dependant
         runs = needs_runner(effective)
         if runs:
-            endpoint, names, rows = runner_of(effective, request_of(select))
+            endpoint, names, rows = runner_of(effective, request_of(select), self.behind)
         else:
             endpoint = dependant.call
             names, rows = rows_of(

@@ -8,11 +8,11 @@ order."""
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 from fastapi import BackgroundTasks
-from fastapi.concurrency import run_in_threadpool
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.dependencies.models import (
     Dependant,
     _get_cache_key,
@@ -32,6 +32,7 @@ from starlette.responses import Response
 from fasterapi._compile._build import builder_of, needs_builder
 from fasterapi._compile._params import BODY, MEMBER, Row, rows_of
 from fasterapi._compile._reasons import NotCompiled
+from fasterapi._compile._yields import Entered, leave, leave_with
 
 Runner = Callable[..., Coroutine[Any, Any, None]]
 
@@ -80,6 +81,10 @@ class _Source:
     def add(self, line: str) -> None:
         self.lines.append("    " * self.depth + line)
 
+    def indented(self, other: _Source) -> None:
+        """The lines of `other`, one level below."""
+        self.lines += ["    " * self.depth + line for line in other.lines]
+
     def name(self, prefix: str, value: Any) -> str:
         name = f"{prefix}{len(self.objects)}"
         self.objects[name] = value
@@ -87,23 +92,32 @@ class _Source:
 
 
 class _Writer:
-    def __init__(self, effective: Any, request_of: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, effective: Any, request_of: Callable[[Any], Any], behind: bool
+    ) -> None:
         self.effective = effective
+        # Whether the application sees the scope, and the stacks in it.
+        self.visible = behind or _takes_request(effective.dependant)
         self.source = _Source()
         self.rows: list[Row] = []
         self.names: list[str] = []
         self.solved: dict[Any, str] = {}
         self.uses: set[str] = set()
+        self.yields: set[str] = set()  # the scopes of generators that the runner enters
         self.variables = 0
         self.source.objects.update(
             AsyncExitStack=AsyncExitStack,
             BackgroundTasks=BackgroundTasks,
             FastAPIError=FastAPIError,
+            Entered=Entered,
             SecurityScopes=SecurityScopes,
             Holder=_Holder,
             Response=Response,
             bodiless=_bodiless,
+            in_threadpool=contextmanager_in_threadpool,
             is_body_allowed=is_body_allowed_for_status_code,
+            leave=leave,
+            leave_with=leave_with,
             new_response=_new_response,
             not_awaited=_NOT_AWAITED,
             request_of=request_of,
@@ -160,20 +174,47 @@ class _Writer:
         else:
             variable = f"v{self.variables}"
             self.variables += 1
-            self.source.add(f"{variable} = {self._call(sub, arguments)}")
+            self._solve(sub, variable, arguments)
             self.solved.setdefault(key, variable)
         return f"{sub.name}={variable}" if sub.name is not None else ""
 
+    def _solve(self, sub: Dependant, variable: str, arguments: str) -> None:
+        of_loop = _is_async_gen_callable(sub.call)
+        if not of_loop and not _is_gen_callable(sub.call):
+            self.source.add(f"{variable} = {self._call(sub, arguments)}")
+            return
+        scope = "function" if _get_computed_scope(dependant=sub) == "function" else "request"
+        if self.visible:
+            self._solve_in_stack(sub, variable, arguments, f"{scope}_stack")
+        elif of_loop:
+            self._enter(sub, variable, arguments)
+            self.source.add(f"{scope}_entered.append(Entered({variable}_of))")
+        else:
+            make = self.source.name("make", contextmanager(sub.call))
+            self.source.add(f"{variable}_of = in_threadpool({make}({arguments}))")
+            self.source.add(f"{variable} = await {variable}_of.__aenter__()")
+            self.source.add(f"{scope}_entered.append({variable}_of)")
+        self.yields.add(scope)
+
+    def _enter(self, sub: Dependant, variable: str, arguments: str) -> None:
+        """As asynccontextmanager() does."""
+        call = self.source.name("call", sub.call)
+        self.source.add(f"{variable}_of = {call}({arguments})")
+        self.source.add("try:")
+        self.source.add(f"    {variable} = await anext({variable}_of)")
+        self.source.add("except StopAsyncIteration:")
+        self.source.add('    raise RuntimeError("generator didn\'t yield") from None')
+
+    def _solve_in_stack(
+        self, sub: Dependant, variable: str, arguments: str, stack: str
+    ) -> None:
+        name = self.source.name("node", sub)
+        self.source.add(
+            f"{variable} = await solve_generator(dependant={name}, stack={stack}, "
+            f"sub_values=dict({arguments}), request=holder)"
+        )
+
     def _call(self, sub: Dependant, arguments: str) -> str:
-        if _is_gen_callable(sub.call) or _is_async_gen_callable(sub.call):
-            stack = "function" if _get_computed_scope(dependant=sub) == "function" else "request"
-            self.uses |= {"stacks"}
-            name = self.source.name("node", sub)
-            values = f"dict({arguments})"
-            return (
-                f"await solve_generator(dependant={name}, stack={stack}_stack, "
-                f"sub_values={values}, request=holder)"
-            )
         call = self.source.name("call", sub.call)
         if _is_coroutine_callable(sub.call):
             return f"await {call}({arguments})"
@@ -214,29 +255,13 @@ class _Writer:
         if "response" in self.uses:
             text.add("own = new_response()")
         if "request" in self.uses:
-            self.uses.add("stacks")  # they are in its scope
             text.add("request = request_of(run)")
             if any(row[0] in (BODY, MEMBER) for row in self.rows):  # as FastAPI has read it
                 text.add("request._body = run.body()")
-            text.add("async with AsyncExitStack() as middleware_stack:")
-            text.depth += 1
-            text.add('request.scope["fastapi_middleware_astack"] = middleware_stack')
-        if "stacks" in self.uses:
-            text.add("answered = False")
-            text.add("async with AsyncExitStack() as request_stack:")
-            text.depth += 1
-            scope = "request.scope" if "request" in self.uses else "getattr(run, 'scope', {})"
-            text.add(f"holder = Holder({scope})")
-            text.add('holder.scope["fastapi_inner_astack"] = request_stack')
-            text.add("async with AsyncExitStack() as function_stack:")
-            text.add('    holder.scope["fastapi_function_astack"] = function_stack')
-            shift = "    " * text.depth
-            text.lines += [shift + line for line in body.lines]
-            self._add_answer(text)
-            text.add("answered = True")
-            text.depth -= 1
-            text.add("if not answered:")
-            text.add("    raise FastAPIError(not_awaited)")
+        if self.visible and ("request" in self.uses or self.yields):
+            self._add_in_stacks(text, body)
+        elif self.yields:
+            self._add_entered(text, body)
         else:
             text.lines += body.lines
             self._add_answer(text)
@@ -247,6 +272,54 @@ class _Writer:
         exec(compile(code, path, "exec"), names)  # noqa: S102 - written by this file
         runner: Runner = names["runner"]
         return runner
+
+    def _add_in_stacks(self, text: _Source, body: _Source) -> None:
+        """With the stacks that FastAPI puts into the scope."""
+        if "request" in self.uses:
+            text.add("async with AsyncExitStack() as middleware_stack:")
+            text.depth += 1
+            text.add('request.scope["fastapi_middleware_astack"] = middleware_stack')
+        text.add("answered = False")
+        text.add("async with AsyncExitStack() as request_stack:")
+        text.depth += 1
+        scope = "request.scope" if "request" in self.uses else "getattr(run, 'scope', {})"
+        text.add(f"holder = Holder({scope})")
+        text.add('holder.scope["fastapi_inner_astack"] = request_stack')
+        text.add("async with AsyncExitStack() as function_stack:")
+        text.add('    holder.scope["fastapi_function_astack"] = function_stack')
+        text.indented(body)
+        self._add_answer(text)
+        text.add("answered = True")
+        text.depth -= 1
+        text.add("if not answered:")
+        text.add("    raise FastAPIError(not_awaited)")
+
+    def _add_entered(self, text: _Source, body: _Source) -> None:
+        """With the lists of _yields.py."""
+        text.add("answered = False")
+        text.add("request_entered = []")
+        text.add("try:")
+        text.depth += 1
+        if "function" in self.yields:
+            text.add("function_entered = []")
+            text.add("try:")
+            text.indented(body)
+            self._add_leave(text, "function_entered")
+        else:
+            text.lines += ["    " + line for line in body.lines]
+        self._add_answer(text)
+        text.add("answered = True")
+        text.depth -= 1
+        self._add_leave(text, "request_entered")
+        text.add("if not answered:")
+        text.add("    raise FastAPIError(not_awaited)")
+
+    def _add_leave(self, text: _Source, entered: str) -> None:
+        text.add("except BaseException as error:")
+        text.add(f"    if not await leave_with({entered}, error):")
+        text.add("        raise")
+        text.add("else:")
+        text.add(f"    await leave({entered})")
 
     def _add_answer(self, text: _Source) -> None:
         if not needs_builder(self.effective):
@@ -272,6 +345,12 @@ class _Writer:
             text.depth -= 1
 
 
+def _takes_request(dependant: Dependant) -> bool:
+    """Whether a function of the application does: no dependency that is compiled does, but
+    for the security schemes of FastAPI, which show the Request to nobody."""
+    return bool(dependant.request_param_name or dependant.http_connection_param_name)
+
+
 def needs_runner(effective: Any) -> bool:
     """Whether there is more to do than one call of a coroutine function."""
     dependant = effective.dependant
@@ -285,9 +364,10 @@ def needs_runner(effective: Any) -> bool:
 
 
 def runner_of(
-    effective: Any, request_of: Callable[[Any], Request]
+    effective: Any, request_of: Callable[[Any], Request], behind: bool
 ) -> tuple[Runner, tuple[str, ...], tuple[Row, ...]]:
-    """The coroutine function, the keywords that C calls it with, and their rows."""
-    writer = _Writer(effective, request_of)
+    """The coroutine function, the keywords that C calls it with, and their rows. `behind`:
+    middleware of the user sees the scope."""
+    writer = _Writer(effective, request_of, behind)
     runner = writer.write()
     return runner, tuple(writer.names), tuple(writer.rows)
