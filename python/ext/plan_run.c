@@ -447,8 +447,18 @@ run_get_method(PyObject *op, void *Py_UNUSED(closure))
     return PyUnicode_FromStringAndSize(name.p, (Py_ssize_t)name.len);
 }
 
+/* Whether the answer has begun. */
+static PyObject *
+run_get_started(PyObject *op, void *Py_UNUSED(closure))
+{
+    Run *run = (Run *)op;
+
+    return PyBool_FromLong(run->answered || (run->cycle != NULL && run->cycle->started));
+}
+
 static PyGetSetDef run_getset[] = {
     {"method", run_get_method, NULL, NULL, NULL},
+    {"started", run_get_started, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -18,7 +18,6 @@ from fastapi.routing import (
     _IncludedRouter,
     iter_route_contexts,
 )
-from fastapi.security.base import SecurityBase
 from pydantic_core import SchemaSerializer, ValidationError, from_json
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import cookie_parser
@@ -38,12 +37,13 @@ from fasterapi._compile._outcome import (
     request_of,
     stack_of,
 )
-from fasterapi._compile._params import BODY, MEMBER, rows_of, validator_of
+from fasterapi._compile._params import BODY, MEMBER, rows_of
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import OUTER, body_limit_of
 from fasterapi._compile._safe import is_safe
-from fasterapi._compile._runner import needs_runner, runner_of
+from fasterapi._compile._runner import runner_of
 from fasterapi._compile._select import Select, select_of, way_to
+from fasterapi._compile._tree import needs_runner
 
 _PARAM = re.compile(r"{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
 _CONVERTORS = ("", ":str", ":path", ":int", ":float", ":uuid")
@@ -220,18 +220,6 @@ def _check_route(effective: Any) -> None:
         raise NotCompiled("the route has a limit of the body")
     if _is_gen_callable(dependant.call) or _is_async_gen_callable(dependant.call):
         raise NotCompiled("the endpoint is a generator")
-    _check_requests(dependant)
-
-
-def _check_requests(dependant: Dependant) -> None:
-    """What a dependency does to a Request could change values that are found before it."""
-    for sub in dependant.dependencies:
-        scheme = isinstance(sub.call, SecurityBase) and type(sub.call).__module__.startswith(
-            "fastapi.security."
-        )
-        if (sub.request_param_name or sub.http_connection_param_name) and not scheme:
-            raise NotCompiled("a dependency takes the Request")
-        _check_requests(sub)
 
 
 def _calls(dependant: Dependant) -> list[Guard]:
@@ -293,8 +281,6 @@ class _Compiler:
             names, rows = rows_of(
                 dependant, effective.param_convertors, effective._embed_body_fields
             )
-        if effective.body_field is not None:
-            validator_of(effective.body_field)
         overrides: Guard = (self.app, "dependency_overrides", None, True, 0)
         status = int(effective.status_code or 200)
         soft: list[Guard] = [overrides, *_calls(dependant)]

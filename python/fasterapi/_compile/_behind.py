@@ -12,18 +12,16 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi import FastAPI
-from starlette._exception_handler import wrap_app_handling_exceptions
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from fasterapi import _core
+from fasterapi._compile._extract import LEFT, answer_error
 from fasterapi._compile._select import Select, exceptions_of
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-_START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,23 +127,6 @@ async def _read(receive: Receive) -> tuple[list[Any], bytes | None]:
             return received, b"".join(part.get("body", b"") for part in received)
 
 
-async def _swallow(message: Message) -> None:
-    """The `send` of an answer that has begun."""
-
-
-async def _failed(run: _Run, error: Exception) -> None:
-    """Has the handlers of exceptions answer, as the route does."""
-
-    async def fail(scope: Any, receive: Any, send: Any) -> None:
-        if run.started:
-            await send(_START)
-        raise error
-
-    request = Request(run.scope, run.receive, run.send_on)
-    send = _swallow if run.started else run.send_on
-    await wrap_app_handling_exceptions(fail, request)(run.scope, run.receive, send)
-
-
 class Dispatcher:
     """`app` is what the middleware led to before."""
 
@@ -185,8 +166,11 @@ class Dispatcher:
             failure = error
         if failure is not None:
             try:
-                await _failed(run, failure)
+                if scope.pop(LEFT, False):
+                    raise failure
+                await answer_error(run, Request(scope, receive, send), failure)
             finally:
+                scope.pop(LEFT, None)
                 del failure  # its traceback has this frame
 
     async def _run(self, run: _Run, values: tuple[Any, ...]) -> None:

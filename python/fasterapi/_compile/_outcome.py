@@ -25,18 +25,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from fasterapi._compile._behind import Dispatcher
+from fasterapi._compile._extract import LEFT, START, swallow
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import TAKES_TRACEBACK
 from fasterapi._compile._select import Select, handlers_of
 
 _OUTCOME = "fasterapi.outcome"
-_LEFT = "fasterapi.left"
 
 Finish = Callable[[Any, Any, Any, "BaseException | None", Any, bool], Coroutine[Any, Any, None]]
 Quick = Callable[[BaseException], "Response | None"]
 Direct = Callable[[Any], Coroutine[Any, Any, None]]
-
-_START = {"type": "http.response.start", "status": 200, "headers": []}
 
 
 class _Replay:
@@ -44,16 +42,16 @@ class _Replay:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         error, result, started, select = scope.pop(_OUTCOME)
-        if scope.pop(_LEFT, False):
+        if scope.pop(LEFT, False):
             if started:
-                await send(_START)
+                await send(START)
             raise error
         if not started:
             select(scope)
 
         async def answer(scope: Any, receive: Any, send: Any) -> None:
             if started:
-                await send(_START)  # so that nobody above tries to answer once more
+                await send(START)  # so that nobody above tries to answer once more
             if error is not None:
                 raise error
             await result(scope, receive, send)
@@ -77,10 +75,6 @@ def _with_innermost(layer: Any, innermost: Any) -> Any:
     return copied
 
 
-async def _swallow(message: Any) -> None:
-    """The `send` of an answer that has been sent."""
-
-
 def stack_of(app: Any) -> Any:
     """The application's own stack, for the outcomes of its plans."""
     return _with_innermost(app.middleware_stack, _Replay())
@@ -101,7 +95,7 @@ def finish_of(app: Any, stack: Any, select: Select) -> Finish:
         scope["app"] = app
         scope[_OUTCOME] = (error, result, started, select)
         try:
-            await stack(scope, receive, _swallow if started else send)
+            await stack(scope, receive, swallow if started else send)
         finally:
             scope.pop(_OUTCOME, None)
 
@@ -160,7 +154,7 @@ def direct_of(handle: ASGIApp, select: Select) -> Direct:
                 scope["fastapi_middleware_astack"] = files
                 await handle(scope, receive, send)
         except BaseException:
-            scope[_LEFT] = True
+            scope[LEFT] = True
             raise
 
     return direct

@@ -189,10 +189,25 @@ def rows_of(
         (COOKIE, dependant.cookie_params),
     ):
         named += [(field.name, _row(source, field)) for field in fields]
-    if any(isinstance(field.field_info, params.Form) for field in dependant.body_params):
-        raise NotCompiled("the body is a form")
     if embed or len(dependant.body_params) > 1:
         named += [(field.name, _member_row(field)) for field in dependant.body_params]
     else:
         named += [(field.name, _body_row(field)) for field in dependant.body_params]
     return tuple(name for name, _ in named), tuple(row for _, row in named)
+
+
+def has_form(effective: Any) -> bool:
+    field = effective.body_field
+    return field is not None and isinstance(field.field_info, params.Form)
+
+
+def native_rows(
+    dependant: Dependant, effective: Any, embed: bool
+) -> tuple[tuple[str, ...], tuple[Row, ...]] | None:
+    """rows_of() a node of a route; None: only FastAPI's own functions find its values."""
+    if dependant.body_params and has_form(effective):
+        return None
+    try:
+        return rows_of(dependant, effective.param_convertors, embed)
+    except NotCompiled:
+        return None

@@ -4,6 +4,7 @@ take them for one."""
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from typing import Any
 
 from fastapi import routing
@@ -20,6 +21,7 @@ except ModuleNotFoundError:  # before FastAPI 0.164
     pass
 else:
     OUTER += (AppBodyLimitMiddleware,)
+_limits: Any = sys.modules.get("fastapi._body_limit")
 
 # Starlette takes the traceback off an exception that was handled.
 TAKES_TRACEBACK = _STARLETTE >= (1, 10)
@@ -33,6 +35,15 @@ def body_limit_of(holder: Any) -> int | None:
     return limit
 
 
+def body_limit_error_of(scope: dict[str, Any], error: Exception) -> Exception | None:
+    """What is to be raised in place of an error of reading, if a limit of the body is behind
+    it; likewise."""
+    if _limits is None or _limits.MAX_BODY_SIZE_SCOPE_KEY not in scope:
+        return None
+    found: Exception | None = _limits.get_body_limit_error(error)
+    return found
+
+
 def apply_form_limits(scope: dict[str, Any], holder: Any) -> None:
     """What an APIRouter, or an inclusion, notes in a scope that it is given; FastAPI 0.165
     began with it."""
@@ -40,4 +51,13 @@ def apply_form_limits(scope: dict[str, Any], holder: Any) -> None:
         _apply(scope, holder.form_limits)
 
 
+def form_limits_of(scope: dict[str, Any], limits: Any) -> dict[str, Any]:
+    """Keywords of Request.form() for a route with `limits`; likewise."""
+    if _resolve is None:
+        return {}
+    found: dict[str, Any] = _resolve(scope.get(routing._FASTAPI_SCOPE_KEY, {}), limits)
+    return found
+
+
 _apply: Any = getattr(routing, "_apply_router_form_limits", None)
+_resolve: Any = getattr(routing, "_resolve_form_limits", None)

@@ -30,8 +30,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fasterapi._compile._build import builder_of, needs_builder
-from fasterapi._compile._params import BODY, MEMBER, Row, rows_of
+from fasterapi._compile._extract import (
+    answer_error,
+    extractor_of,
+    prime,
+    reader_of,
+    refusal_of,
+)
+from fasterapi._compile._params import BODY, MEMBER, Row, native_rows
 from fasterapi._compile._reasons import NotCompiled
+from fasterapi._compile._tree import may_change_request, shows_scope
 from fasterapi._compile._yields import Entered, leave, leave_with
 
 Runner = Callable[..., Coroutine[Any, Any, None]]
@@ -85,6 +93,9 @@ class _Source:
         """The lines of `other`, one level below."""
         self.lines += ["    " * self.depth + line for line in other.lines]
 
+    def add_at(self, at: int, line: str) -> None:
+        self.lines.insert(at, "    " * self.depth + line)
+
     def name(self, prefix: str, value: Any) -> str:
         name = f"{prefix}{len(self.objects)}"
         self.objects[name] = value
@@ -97,7 +108,7 @@ class _Writer:
     ) -> None:
         self.effective = effective
         # Whether the application sees the scope, and the stacks in it.
-        self.visible = behind or _takes_request(effective.dependant)
+        self.visible = behind or shows_scope(effective, effective.dependant)
         self.source = _Source()
         self.rows: list[Row] = []
         self.names: list[str] = []
@@ -105,6 +116,9 @@ class _Writer:
         self.uses: set[str] = set()
         self.yields: set[str] = set()  # the scopes of generators that the runner enters
         self.variables = 0
+        self.unsure: set[str] = set()  # variables that an error may leave without a value
+        self.own = 0  # nodes whose values FastAPI's own functions take
+        self.changed = False  # the Request, perhaps, by a dependency
         self.source.objects.update(
             AsyncExitStack=AsyncExitStack,
             BackgroundTasks=BackgroundTasks,
@@ -113,13 +127,18 @@ class _Writer:
             SecurityScopes=SecurityScopes,
             Holder=_Holder,
             Response=Response,
+            answer_error=answer_error,
             bodiless=_bodiless,
             in_threadpool=contextmanager_in_threadpool,
             is_body_allowed=is_body_allowed_for_status_code,
             leave=leave,
             leave_with=leave_with,
             new_response=_new_response,
+            missing=object(),
             not_awaited=_NOT_AWAITED,
+            prime=prime,
+            read=reader_of(effective),
+            refuse=refusal_of(effective),
             request_of=request_of,
             run_in_threadpool=run_in_threadpool,
             solve_generator=_solve_generator,
@@ -128,14 +147,25 @@ class _Writer:
     # ---- values ----
 
     def _extracted(self, dependant: Dependant, embed: bool) -> list[str]:
-        names, rows = rows_of(dependant, self.effective.param_convertors, embed)
+        found = native_rows(dependant, self.effective, embed)
+        if found is None or (self.changed and found[0]):
+            return [self._extracted_here(dependant, embed)]
         keywords = []
-        for name, row in zip(names, rows, strict=True):
+        for name, row in zip(*found, strict=True):
             variable = f"p{len(self.rows)}"
             self.rows.append(row)
             self.names.append(variable)
             keywords.append(f"{name}={variable}")
         return keywords
+
+    def _extracted_here(self, dependant: Dependant, embed: bool) -> str:
+        self.own += 1
+        self.uses.add("request")
+        if dependant.body_params:
+            self.uses.add("body")
+        extract = self.source.name("extract", extractor_of(dependant, embed))
+        self.source.add(f"o{self.own} = await {extract}(request, body, errors)")
+        return f"**o{self.own}"
 
     def _special(self, dependant: Dependant) -> list[str]:
         found = []
@@ -165,18 +195,43 @@ class _Writer:
         return ", ".join(keyword for keyword in keywords if keyword)
 
     def _dependency(self, sub: Dependant, embed: bool) -> str:
-        if sub.concurrency is not None:
-            raise NotCompiled("a dependency has a limit of concurrency")
+        at, own = len(self.source.lines), self.own
         arguments = self.keywords_of(sub, embed)
+        if self.own > own:
+            self.source.add_at(at, f"n{own} = len(errors)")
+        condition = f"len(errors) == n{own}" if self.own > own else ""
         key = _get_cache_key(dependant=sub)
         if sub.use_cache and key in self.solved:
             variable = self.solved[key]
+            if variable in self.unsure:
+                more = f" and {condition}" if condition else ""
+                self._assign(variable, sub, arguments, f"{variable} is missing{more}")
         else:
             variable = f"v{self.variables}"
             self.variables += 1
-            self._solve(sub, variable, arguments)
-            self.solved.setdefault(key, variable)
+            if condition:
+                self.unsure.add(variable)
+                self.source.add(f"{variable} = missing")
+            self._assign(variable, sub, arguments, condition)
+            cached = self.solved.setdefault(key, variable)
+            if cached in self.unsure and cached != variable:
+                self.source.add(f"if {cached} is missing:")
+                self.source.add(f"    {cached} = {variable}")
         return f"{sub.name}={variable}" if sub.name is not None else ""
+
+    def _assign(self, variable: str, sub: Dependant, arguments: str, condition: str) -> None:
+        depth = self.source.depth
+        if condition:
+            self.source.add(f"if {condition}:")
+            self.source.depth += 1
+        is_generator = _is_gen_callable(sub.call) or _is_async_gen_callable(sub.call)
+        if sub.concurrency is not None and not is_generator:
+            semaphore = self.source.name("semaphore", sub.concurrency.get_semaphore)
+            self.source.add(f"async with {semaphore}():")
+            self.source.depth += 1
+        self._solve(sub, variable, arguments)
+        self.source.depth = depth
+        self.changed = self.changed or may_change_request(sub)
 
     def _solve(self, sub: Dependant, variable: str, arguments: str) -> None:
         of_loop = _is_async_gen_callable(sub.call)
@@ -229,6 +284,9 @@ class _Writer:
         body.objects = self.source.objects
         self.source = body
         arguments = self.keywords_of(dependant, effective._embed_body_fields)
+        if self.own:
+            body.add("if errors:")
+            body.add("    raise refuse(request, body, errors)")
         call = body.name("endpoint", dependant.call)
         separator = ", " if arguments else ""
         if _is_coroutine_callable(dependant.call):
@@ -279,6 +337,8 @@ class _Writer:
             text.add("async with AsyncExitStack() as middleware_stack:")
             text.depth += 1
             text.add('request.scope["fastapi_middleware_astack"] = middleware_stack')
+            text.add("try:")
+            text.depth += 1
         text.add("answered = False")
         text.add("async with AsyncExitStack() as request_stack:")
         text.depth += 1
@@ -287,12 +347,19 @@ class _Writer:
         text.add('holder.scope["fastapi_inner_astack"] = request_stack')
         text.add("async with AsyncExitStack() as function_stack:")
         text.add('    holder.scope["fastapi_function_astack"] = function_stack')
+        text.depth += 1
+        self._add_reading(text)
+        text.depth -= 1
         text.indented(body)
         self._add_answer(text)
         text.add("answered = True")
         text.depth -= 1
         text.add("if not answered:")
         text.add("    raise FastAPIError(not_awaited)")
+        if "request" in self.uses:
+            text.depth -= 1
+            text.add("except Exception as error:")
+            text.add("    await answer_error(run, request, error)")
 
     def _add_entered(self, text: _Source, body: _Source) -> None:
         """With the lists of _yields.py."""
@@ -321,6 +388,15 @@ class _Writer:
         text.add("else:")
         text.add(f"    await leave({entered})")
 
+    def _add_reading(self, text: _Source) -> None:
+        """What comes before the first dependency."""
+        if self.own:
+            text.add("errors = []")
+            read = "await read(request, middleware_stack)" if "body" in self.uses else "None"
+            text.add(f"body = {read}")
+        if self.changed:
+            text.add("prime(request)")
+
     def _add_answer(self, text: _Source) -> None:
         if not needs_builder(self.effective):
             if "response" in self.uses:
@@ -343,24 +419,6 @@ class _Writer:
         text.add("    await response.background()")
         if not needs_builder(self.effective):
             text.depth -= 1
-
-
-def _takes_request(dependant: Dependant) -> bool:
-    """Whether a function of the application does: no dependency that is compiled does, but
-    for the security schemes of FastAPI, which show the Request to nobody."""
-    return bool(dependant.request_param_name or dependant.http_connection_param_name)
-
-
-def needs_runner(effective: Any) -> bool:
-    """Whether there is more to do than one call of a coroutine function."""
-    dependant = effective.dependant
-    special = ("request", "http_connection", "response", "background_tasks", "security_scopes")
-    return (
-        bool(dependant.dependencies)
-        or needs_builder(effective)
-        or not _is_coroutine_callable(dependant.call)
-        or any(getattr(dependant, f"{name}_param_name") for name in special)
-    )
 
 
 def runner_of(

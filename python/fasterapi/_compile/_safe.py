@@ -7,6 +7,8 @@ import dis
 from types import FunctionType
 from typing import Any
 
+from fasterapi._compile._params import native_rows
+
 # In openapi_extra of a path operation; True or False decides.
 MARK = "x-fasterapi-safe"
 # Of all that code objects can hold, what calls nothing, stores nothing and waits for nothing.
@@ -21,7 +23,12 @@ def is_safe(effective: Any, original: Any) -> bool:
     if not set(effective.methods or ()) <= {"GET", "HEAD"}:
         return False
     marked = (getattr(original, "openapi_extra", None) or {}).get(MARK)
-    return marked if isinstance(marked, bool) else _is_harmless(effective.dependant)
+    if isinstance(marked, bool):
+        return marked
+    # Validators that run nothing of the application's, too.
+    dependant = effective.dependant
+    rows = native_rows(dependant, effective, effective._embed_body_fields)
+    return rows is not None and _is_harmless(dependant)
 
 
 def _is_harmless(dependant: Any) -> bool:

@@ -1,0 +1,182 @@
+"""Values that FastAPI's own functions take from a Request, in the midst of a runner.
+
+C finds the values of a node of the tree of dependencies before any code of the application
+runs. Where that cannot be (forms, validators that run code of the application, parameters
+that come after a dependency which may have changed the Request), the runner does it where
+solve_dependencies() does, and goes on as that does when something is not valid."""
+
+from __future__ import annotations
+
+import email.message
+import json
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import PydanticUndefined
+from starlette._exception_handler import wrap_app_handling_exceptions
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from fasterapi._compile._build import context_of
+from fasterapi._compile._params import has_form
+from fasterapi._compile._releases import body_limit_error_of, form_limits_of
+
+Read = Callable[[Request, AsyncExitStack], Coroutine[Any, Any, Any]]
+Extract = Callable[[Request, Any, list[Any]], Coroutine[Any, Any, dict[str, Any]]]
+
+# Set in the scope of an exception that the handlers of its route have seen already.
+LEFT = "fasterapi.left"
+START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": []}
+
+
+def _handler_cells(effective: Any) -> dict[str, Any]:
+    """What the handler of a route was made with; check_handler() has seen it."""
+
+    def cells_of(function: Any) -> dict[str, Any]:
+        names = function.__code__.co_freevars
+        return {n: c.cell_contents for n, c in zip(names, function.__closure__, strict=True)}
+
+    return cells_of(cells_of(effective.app)["f"])
+
+
+def prime(request: Request) -> None:
+    """Before the first dependency is called, these have been asked for: what it changes in
+    the scope does not change them."""
+    request.path_params, request.query_params, request.headers, request.cookies  # noqa: B018
+
+
+def extractor_of(dependant: Dependant, embed: bool) -> Extract:
+    """extract(request, body, errors) gives the values of one node; what is wrong with them
+    is added to `errors`."""
+    sources = [
+        (fields, attribute)
+        for fields, attribute in (
+            (dependant.path_params, "path_params"),
+            (dependant.query_params, "query_params"),
+            (dependant.header_params, "headers"),
+            (dependant.cookie_params, "cookies"),
+        )
+        if fields
+    ]
+    body_fields = dependant.body_params
+
+    async def extract(request: Request, body: Any, errors: list[Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for fields, attribute in sources:
+            found, wrong = request_params_to_args(fields, getattr(request, attribute))
+            values.update(found)
+            errors += wrong
+        if body_fields:
+            found, wrong = await request_body_to_args(
+                body_fields=body_fields, received_body=body, embed_body_fields=embed
+            )
+            values.update(found)
+            errors += wrong
+        return values
+
+    return extract
+
+
+def _unreadable(request: Request, error: Exception) -> Exception:
+    limit = body_limit_error_of(request.scope, error)
+    return limit or HTTPException(status_code=400, detail="There was an error parsing the body")
+
+
+def _form_reader(effective: Any) -> Read:
+    limits = _handler_cells(effective).get("form_limits")
+
+    async def read(request: Request, files: AsyncExitStack) -> Any:
+        try:
+            form = await request.form(**form_limits_of(request.scope, limits))
+            files.push_async_callback(form.close)
+        except HTTPException:
+            raise
+        except Exception as error:
+            raise _unreadable(request, error) from error
+        return form
+
+    return read
+
+
+def _is_json(kind: str) -> bool:
+    message = email.message.Message()
+    message["content-type"] = kind
+    subtype = message.get_content_subtype()
+    json_like = subtype == "json" or subtype.endswith("+json")
+    return message.get_content_maintype() == "application" and json_like
+
+
+def _body_reader(effective: Any) -> Read:
+    strict = _handler_cells(effective)["actual_strict_content_type"]
+
+    async def parsed(request: Request) -> Any:
+        body = await request.body()
+        if not body:
+            return PydanticUndefined
+        kind = request.headers.get("content-type")
+        return await request.json() if (_is_json(kind) if kind else not strict) else body
+
+    async def read(request: Request, files: AsyncExitStack) -> Any:
+        try:
+            return await parsed(request)
+        except json.JSONDecodeError as error:
+            wrong = {
+                "type": "json_invalid",
+                "loc": ("body", error.pos),
+                "msg": "JSON decode error",
+                "input": {},
+                "ctx": {"error": error.msg},
+            }
+            context = context_of(effective, request.method)
+            raise RequestValidationError([wrong], body=error.doc, endpoint_ctx=context) from error
+        except HTTPException:
+            raise
+        except Exception as error:
+            raise _unreadable(request, error) from error
+
+    return read
+
+
+def reader_of(effective: Any) -> Read:
+    """read(request, files) gives the body, as a form or as what JSON says; raises what
+    FastAPI answers when it is neither. `files` closes the form's."""
+    return _form_reader(effective) if has_form(effective) else _body_reader(effective)
+
+
+def refusal_of(effective: Any) -> Callable[[Request, Any, list[Any]], Exception]:
+    def refuse(request: Request, body: Any, errors: list[Any]) -> Exception:
+        return RequestValidationError(
+            errors,
+            body=None if body is PydanticUndefined else body,
+            endpoint_ctx=context_of(effective, request.method),
+        )
+
+    return refuse
+
+
+async def swallow(message: Any) -> None:
+    """The `send` of an answer that has begun."""
+
+
+async def answer_error(run: Any, request: Request, error: Exception) -> None:
+    """As the route does: its handlers see the Request that the endpoint has seen, and the
+    files of its form are open yet."""
+    started = run.started
+
+    async def fail(scope: Any, receive: Any, send: Any) -> None:
+        if started:
+            await send(START)
+        raise error
+
+    scope, receive, send = run.asgi()
+    try:
+        await wrap_app_handling_exceptions(fail, request)(
+            scope, receive, swallow if started else send
+        )
+    except BaseException:
+        scope[LEFT] = True
+        raise
