@@ -57,10 +57,10 @@ bench-load: ## CPU per request beside the kernel's floor and nginx (needs wrk)
 	@ninja -C "$$(tools/configure release)" --quiet
 	@python3 bench/load/run.py $(LOAD)
 
-bench-python: ## the Python side beside uvicorn and granian, half an hour; ROUNDS=1: a look
+bench-python: ## the Python side beside uvicorn and granian, 40 minutes; ROUNDS=1: a look
 	@tools/setup bench
 	@ninja -C "$$(tools/configure release)" --quiet
-	@set -e; for part in run websocket transfer idle; do \
+	@set -e; for part in run latency websocket transfer idle; do \
 		echo "== bench/python/$$part.py"; \
 		python3 bench/python/$$part.py --rounds $(ROUNDS); done
 

@@ -35,7 +35,7 @@ RESULTS = loadlib.ROOT / "bench" / "results"
 class Case:
     """One load on one application. The targets are how many times our CPU time others need:
     those of the asgi engine, and with `--engine auto` of the compiled one. The floor's is
-    how many times its CPU time we may need."""
+    how many times its CPU time we may need; `requests/s` is what we must serve."""
 
     app: str
     path: str
@@ -43,6 +43,7 @@ class Case:
     kind: str = "application/json"
     targets: tuple[tuple[str, float], ...] = ()
     compiled: tuple[tuple[str, float], ...] = ()
+    depth: int = 1  # requests in one write
 
     def targets_of(self, engine: str) -> tuple[tuple[str, float], ...]:
         return self.compiled if engine == "auto" else self.targets
@@ -50,10 +51,13 @@ class Case:
     @property
     def name(self) -> str:
         kind = "raw" if self.app == "raw:app" else "FastAPI"
-        return f"{kind} {'GET' if self.body is None else 'POST'} {self.path}"
+        depth = f" x{self.depth}" if self.depth > 1 else ""
+        return f"{kind} {'GET' if self.body is None else 'POST'} {self.path}{depth}"
 
     @property
     def load(self) -> loadlib.Load:
+        if self.depth > 1:
+            return loadlib.pipelined(CONNECTIONS, self.depth)
         if self.body is None:
             return loadlib.Load(self.name, CONNECTIONS, self.path)
         script = str(servers.HERE / "post.lua")
@@ -69,12 +73,14 @@ class Case:
         return found
 
 
+PER_SECOND = "requests/s"
 FASTER = (("uvicorn", 1.0), ("granian", 1.0))
 CASES = [
     Case("raw:app", "/", targets=(("uvicorn", 2.5), ("granian", 2.2))),
     Case("raw:app", "/count", "z" * 1024, "application/octet-stream"),
     Case("raw:app", "/stream"),
     Case("app:app", "/", targets=FASTER, compiled=(("floor", 1.3), ("uvicorn", 16.0))),
+    Case("app:app", "/", compiled=((PER_SECOND, 700_000.0),), depth=16),
     Case("app:app", "/sync", targets=FASTER, compiled=(("uvicorn", 4.0),)),
     Case("app:app", "/health", targets=FASTER),
     Case("app:app", "/items/42?q=hi", targets=FASTER,
@@ -170,7 +176,8 @@ def measure(app: str, log: bool, a: argparse.Namespace, floor, rows: list[Row]) 
         compare_answers(cases, running)
         requests = dict.fromkeys(running, 0)
         for case in cases:
-            subjects = [(floor, loadlib.get(CONNECTIONS)), *((s, case.load) for s in running)]
+            beside = case.load if case.depth > 1 else loadlib.get(CONNECTIONS)
+            subjects = [(floor, beside), *((s, case.load) for s in running)]
             samples = loadlib.take_turns(
                 subjects, a.rounds, a.seconds, lambda text: print(text, flush=True)
             )
@@ -196,11 +203,13 @@ def judge(rows: list[Row], engine: str) -> list[Verdict]:
     found = []
     for case in CASES:
         for peer, target in case.targets_of(engine):
-            # What there is of the floor stands in our own row.
-            server = servers.OURS if peer == "floor" else peer
+            # What is only of ours, or of the floor, stands in our own row.
+            server = servers.OURS if peer in ("floor", PER_SECOND) else peer
             for row in rows:
                 if (row.case, row.server) == (case.name, server):
-                    figure = row.to_floor if peer == "floor" else row.to_ours
+                    figure = {"floor": row.to_floor, PER_SECOND: row.per_second}.get(
+                        peer, row.to_ours
+                    )
                     met = figure.median <= target if peer == "floor" else figure.median >= target
                     found.append(Verdict(case.name, row.log, peer, target, figure, met))
     return found
