@@ -97,6 +97,18 @@ FA_API int fa_response_start_fields(fa_request *req, int status, const fa_field 
  */
 FA_API int fa_response_write(fa_request *req, fa_slice data);
 
+/** The application can do with its bytes as it likes. */
+typedef void fa_release_fn(void *ctx);
+/**
+ * The same without a copy of what is long.
+ *
+ * Ownership: `data` is borrowed until `release(ctx)` is called, once, whatever this
+ * returns and perhaps before it does: when the bytes are sent, or never will be. That
+ * call must not use the request, nor anything else of the server.
+ */
+FA_API int fa_response_write_held(fa_request *req, fa_slice data, fa_release_fn *release,
+                                  void *ctx);
+
 /**
  * Sends a part of the file `fd` as a piece of the body, by sendfile(2) where the kernel
  * can: `length` bytes from `offset`, to its end if `length` is -1, from where it stands

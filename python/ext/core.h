@@ -122,24 +122,15 @@ int asyncio_leave(core_state *core, PyObject *loop, PyObject *task);
 
 typedef struct Operation Operation;
 
-/* Called when the future of a waiting operation is done: a new reference to the result,
-   or NULL with an exception, or NULL after setting `*again` to another future (handed
-   over) that must be done first. */
+/* What it does when it is awaited: a new reference to the result, or NULL with an
+   exception, or NULL after setting `*again` to a future (handed over), when which is done
+   it is called again. */
 typedef PyObject *operation_fn(PyObject *owner, PyObject **again);
-
-/* An awaitable that is done: `value` is taken over (NULL: returns NULL). New reference.
- */
-PyObject *operation_done(core_state *core, PyObject *value);
 
 /* One that gives None, to everybody who awaits it. New reference or NULL. */
 PyObject *operation_nothing(core_state *core);
 
-/* An awaitable that waits for `future` (taken over), then gives what `fn` makes of
-   `owner` (borrowed; a reference is kept). */
-PyObject *operation_wait(core_state *core, PyObject *future, PyObject *owner,
-                         operation_fn *fn);
-
-/* The same without a future to begin with: nothing happens until it is awaited. */
+/* One that gives what `fn` makes of `owner` (borrowed; a reference is kept). */
 PyObject *operation_later(core_state *core, PyObject *owner, operation_fn *fn);
 
 /* ---- carrier.c: the tasks in which handlers run ---- */

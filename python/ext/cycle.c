@@ -3,13 +3,6 @@
 
 #include "application.h"
 
-PyObject *
-cycle_future(Cycle *self)
-{
-    return PyObject_CallMethodNoArgs(self->worker->loop,
-                                     self->worker->core->str_create_future);
-}
-
 static void
 on_drain(fa_request *Py_UNUSED(req), void *user_data)
 {
@@ -23,7 +16,7 @@ on_drain(fa_request *Py_UNUSED(req), void *user_data)
             self->too_short = true;
         }
     }
-    cycle_wake_sender(self);
+    cycle_wake_sender(self, waiters_go_on);
     Py_DECREF((PyObject *)self);
 }
 
@@ -40,8 +33,8 @@ on_finish(fa_request *Py_UNUSED(req), int error, void *user_data)
         fa_deferred_release(self->deferred);
         self->deferred = NULL;
     }
-    cycle_wake_receivers(self);
-    cycle_wake_sender(self);
+    cycle_wake_receivers(self, waiters_wake);
+    cycle_wake_sender(self, waiters_wake);
     Py_DECREF((PyObject *)self); /* the server's */
 }
 

@@ -14,6 +14,7 @@ typedef struct Cycle {
     waiters receivers;
     waiters senders; /* for the output to drain */
     bool reading;    /* the body comes piece by piece */
+    bool paused;     /* it does not, until what came was handed out */
     bool more_body;  /* what is handed out next is not the last */
     bool handed_out; /* the last piece of the body was */
     bool started, complete, disconnected;
@@ -31,9 +32,6 @@ typedef struct Cycle {
 int cycle_answer_text(fa_request *req, int status, const char *text);
 
 /* ---- cycle.c ---- */
-
-/* A new future of the loop, or NULL. */
-PyObject *cycle_future(Cycle *self);
 
 /* For a request that was begun elsewhere. `req` is NULL when it has ended meanwhile, and
    `scope` (borrowed, may be NULL) what it was; `deferred` is taken over. New reference or
@@ -55,17 +53,20 @@ void cycle_report_raised(Cycle *self);
 /* To be called when the server's call returns: the answer may come later. */
 void cycle_defer(Cycle *self);
 
+/* waiters_go_on() in a callback in which the request goes on, else waiters_wake(). */
+typedef bool wake_fn(waiters *all, Worker *worker);
+
 /* ---- receive.c ---- */
 
 /* receive(), METH_NOARGS. */
 PyObject *cycle_receive(PyObject *op, PyObject *ignored);
-void cycle_wake_receivers(Cycle *self);
+void cycle_wake_receivers(Cycle *self, wake_fn *wake);
 
 /* ---- send.c ---- */
 
 /* send(message), METH_O. */
 PyObject *cycle_send(PyObject *op, PyObject *message);
-void cycle_wake_sender(Cycle *self);
+void cycle_wake_sender(Cycle *self, wake_fn *wake);
 
 /* The application has given all of the body, or of the trailers. Ends the answer if that
    was all, when what is under way is out. Returns 0, or -1 with an exception. */

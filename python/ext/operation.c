@@ -4,13 +4,10 @@
 
 struct Operation {
     PyObject_HEAD core_state *core;
-    PyObject *value;  /* the result, when there is no `fn` */
     PyObject *future; /* waited for; NULL once that is over */
     PyObject *owner;
-    operation_fn *fn;
-    bool waiting; /* the future has been handed to the task */
+    operation_fn *fn; /* NULL: it gives None to everybody, as often as they like */
     bool used;
-    bool shared; /* gives None to everybody, as often as they like */
 };
 
 static PyObject *
@@ -25,28 +22,9 @@ operation_new(core_state *core)
 }
 
 PyObject *
-operation_done(core_state *core, PyObject *value)
-{
-    PyObject *op;
-
-    if (value == NULL)
-        return NULL;
-    op = operation_new(core);
-    if (op == NULL)
-        Py_DECREF(value);
-    else
-        ((Operation *)op)->value = value;
-    return op;
-}
-
-PyObject *
 operation_nothing(core_state *core)
 {
-    PyObject *op = operation_done(core, Py_NewRef(Py_None));
-
-    if (op != NULL)
-        ((Operation *)op)->shared = true;
-    return op;
+    return operation_new(core);
 }
 
 PyObject *
@@ -61,25 +39,12 @@ operation_later(core_state *core, PyObject *owner, operation_fn *fn)
     return (PyObject *)op;
 }
 
-PyObject *
-operation_wait(core_state *core, PyObject *future, PyObject *owner, operation_fn *fn)
-{
-    Operation *op = (Operation *)operation_later(core, owner, fn);
-
-    if (op == NULL)
-        Py_DECREF(future);
-    else
-        op->future = future;
-    return (PyObject *)op;
-}
-
 static int
 operation_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Operation *op = (Operation *)self;
 
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(op->value);
     Py_VISIT(op->future);
     Py_VISIT(op->owner);
     return 0;
@@ -90,7 +55,6 @@ operation_clear(PyObject *self)
 {
     Operation *op = (Operation *)self;
 
-    Py_CLEAR(op->value);
     Py_CLEAR(op->future);
     Py_CLEAR(op->owner);
     return 0;
@@ -111,7 +75,6 @@ operation_dealloc(PyObject *self)
 static PySendResult
 hand_over(Operation *op, PyObject **result)
 {
-    op->waiting = true;
     if (PyObject_SetAttr(op->future, op->core->str__asyncio_future_blocking, Py_True) <
         0) {
         *result = NULL;
@@ -121,21 +84,11 @@ hand_over(Operation *op, PyObject **result)
     return PYGEN_NEXT;
 }
 
-/* 1 when there is nothing left to wait for, 0 if there is, -1 with an exception. */
-static int
-is_ready(Operation *op)
-{
-    if (op->future == NULL || op->waiting)
-        return 1;
-    return asyncio_is_done(op->core, op->future);
-}
-
 static PySendResult
 operation_am_send(PyObject *self, PyObject *Py_UNUSED(value), PyObject **result)
 {
     Operation *op = (Operation *)self;
     PyObject *again = NULL;
-    int ready;
 
     *result = NULL;
     if (op->used) {
@@ -144,15 +97,9 @@ operation_am_send(PyObject *self, PyObject *Py_UNUSED(value), PyObject **result)
         return PYGEN_ERROR;
     }
     if (op->fn == NULL) {
-        op->used = !op->shared;
-        *result = Py_NewRef(op->value);
-        if (op->used)
-            Py_CLEAR(op->value);
+        *result = Py_NewRef(Py_None);
         return PYGEN_RETURN;
     }
-    ready = is_ready(op);
-    if (ready <= 0)
-        return ready < 0 ? PYGEN_ERROR : hand_over(op, result);
     Py_CLEAR(op->future);
     *result = op->fn(op->owner, &again);
     if (*result == NULL && again != NULL) {
@@ -211,7 +158,7 @@ operation_throw(PyObject *self, PyObject *const *args, Py_ssize_t n)
         PyErr_SetString(PyExc_TypeError, "throw() takes 1 to 3 arguments");
         return NULL;
     }
-    op->used = !op->shared;
+    op->used = op->fn != NULL;
     Py_CLEAR(op->future);
     if (PyExceptionInstance_Check(args[0])) {
         PyErr_SetObject((PyObject *)Py_TYPE(args[0]), args[0]);
@@ -228,7 +175,7 @@ operation_close(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     Operation *op = (Operation *)self;
 
-    op->used = !op->shared;
+    op->used = op->fn != NULL;
     Py_CLEAR(op->future);
     Py_RETURN_NONE;
 }

@@ -2,12 +2,14 @@
 #include "cycle.h"
 #include "message.h"
 
+/* Of a body that the application has not asked for: then no more is read. */
+enum { PAUSE_BYTES = 65536 };
+
 void
-cycle_wake_receivers(Cycle *self)
+cycle_wake_receivers(Cycle *self, wake_fn *wake)
 {
     /* Else an application that cannot be woken keeps its client waiting. */
-    if (!waiters_wake(&self->receivers, self->worker) && self->req != NULL &&
-        !self->complete)
+    if (!wake(&self->receivers, self->worker) && self->req != NULL && !self->complete)
         fa_response_abort(self->req);
 }
 
@@ -36,14 +38,19 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
             self->disconnected = true;
             Py_INCREF((PyObject *)self); /* the end may be the last of it */
             fa_response_abort(req);
-            cycle_wake_receivers(self);
+            cycle_wake_receivers(self, waiters_wake);
             Py_DECREF((PyObject *)self);
             return;
-        } else if (PyBytes_GET_SIZE(self->body) >= 65536) {
-            fa_request_pause(self->req);
         }
     }
-    cycle_wake_receivers(self);
+    Py_INCREF((PyObject *)self);
+    cycle_wake_receivers(self, waiters_go_on);
+    if (self->req != NULL && self->body != NULL &&
+        PyBytes_GET_SIZE(self->body) >= PAUSE_BYTES) {
+        self->paused = true;
+        fa_request_pause(self->req);
+    }
+    Py_DECREF((PyObject *)self);
 }
 
 static PyObject *
@@ -60,39 +67,42 @@ message_of_body(Cycle *self)
         Py_CLEAR(message);
     Py_DECREF(body);
     self->handed_out = !self->more_body;
-    if (self->more_body && self->req != NULL)
+    if (self->paused && self->req != NULL) {
+        self->paused = false;
         fa_request_resume(self->req);
+    }
     return message;
 }
 
-/* The next message, whatever has happened meanwhile. */
+static bool
+is_over(const Cycle *self)
+{
+    return self->disconnected || self->complete;
+}
+
+/* The next message, when there is one. */
 static PyObject *
-next_message(PyObject *op, PyObject **Py_UNUSED(again))
+next_message(PyObject *op, PyObject **again)
 {
     Cycle *self = (Cycle *)op;
     core_state *core = self->worker->core;
 
-    if (!self->disconnected && !self->complete)
+    if (is_over(self))
+        return message_new(core, core->text_http_disconnect);
+    if (self->body != NULL || (!self->more_body && !self->handed_out))
         return message_of_body(self);
-    return message_new(core, core->text_http_disconnect);
+    *again = waiters_wait(&self->receivers, self->worker);
+    return NULL;
 }
 
 PyObject *
 cycle_receive(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     Cycle *self = (Cycle *)op;
-    core_state *core = self->worker->core;
-    PyObject *future;
 
     if (self->more_body && !self->reading && self->req != NULL) {
         self->reading = true;
         (void)fa_request_read(self->req, on_body, self);
     }
-    if (self->disconnected || self->complete || self->body != NULL ||
-        (!self->more_body && !self->handed_out))
-        return operation_done(core, next_message(op, NULL));
-    future = waiters_add(&self->receivers, self->worker, cycle_future(self));
-    if (future == NULL)
-        return NULL;
-    return operation_wait(core, future, op, next_message);
+    return operation_later(self->worker->core, op, next_message);
 }

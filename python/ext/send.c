@@ -3,11 +3,10 @@
 #include "message.h"
 
 void
-cycle_wake_sender(Cycle *self)
+cycle_wake_sender(Cycle *self, wake_fn *wake)
 {
     self->full = false;
-    if (!waiters_wake(&self->senders, self->worker) && self->req != NULL &&
-        !self->complete)
+    if (!wake(&self->senders, self->worker) && self->req != NULL && !self->complete)
         fa_response_abort(self->req);
 }
 
@@ -58,16 +57,40 @@ send_start(Cycle *self, PyObject *message)
     return rv;
 }
 
+static void
+let_go(void *body)
+{
+    Py_DECREF((PyObject *)body);
+}
+
+/* Sets `*rv` to what the server says. Returns 0, or -1 with an exception. Long bytes stay
+   where they are: nobody can change them, and letting go of them runs nothing of the
+   application's. */
+static int
+put_body(int *rv, Cycle *self, PyObject *body)
+{
+    Py_buffer view;
+
+    if (PyBytes_CheckExact(body)) {
+        fa_slice data = {PyBytes_AS_STRING(body), (size_t)PyBytes_GET_SIZE(body)};
+
+        *rv = fa_response_write_held(self->req, data, let_go, Py_NewRef(body));
+        return 0;
+    }
+    if (PyObject_GetBuffer(body, &view, PyBUF_SIMPLE) < 0)
+        return -1;
+    *rv = fa_response_write(self->req, (fa_slice){view.buf, (size_t)view.len});
+    PyBuffer_Release(&view);
+    return 0;
+}
+
 static int
 write_body(Cycle *self, PyObject *body)
 {
-    Py_buffer view;
     int rv;
 
-    if (PyObject_GetBuffer(body, &view, PyBUF_SIMPLE) < 0)
+    if (put_body(&rv, self, body) < 0)
         return -1;
-    rv = fa_response_write(self->req, (fa_slice){view.buf, (size_t)view.len});
-    PyBuffer_Release(&view);
     if (rv == FA_ERR_FULL) {
         self->full = true;
         return 0;
@@ -106,7 +129,7 @@ cycle_end_body(Cycle *self)
             return raise_too_short();
         }
     }
-    cycle_wake_receivers(self);
+    cycle_wake_receivers(self, waiters_wake);
     return 0;
 }
 
@@ -177,31 +200,30 @@ send_message(Cycle *self, PyObject *message)
     return self->started ? send_body(self, message) : send_start(self, message);
 }
 
-/* A file has gone out, and with it perhaps the end of the answer. */
+/* A file has gone out, and with it perhaps the end of the answer; or it waits for that.
+ */
 static PyObject *
-file_sent(PyObject *op, PyObject **Py_UNUSED(again))
+file_sent(PyObject *op, PyObject **again)
 {
-    if (((Cycle *)op)->too_short && raise_too_short() < 0)
+    Cycle *self = (Cycle *)op;
+
+    if (self->sending_file && !self->complete && self->req != NULL) {
+        *again = waiters_wait(&self->senders, self->worker);
+        return NULL;
+    }
+    if (self->too_short && raise_too_short() < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-/* What send() returns after it has sent. */
-static PyObject *
-after_sending(Cycle *self)
+static bool
+must_wait(const Cycle *self)
 {
-    PyObject *future;
-
-    if (!self->sending_file || self->complete || self->req == NULL)
-        return Py_NewRef(self->worker->core->sent);
-    future = waiters_add(&self->senders, self->worker, cycle_future(self));
-    if (future == NULL)
-        return NULL;
-    return operation_wait(self->worker->core, future, (PyObject *)self, file_sent);
+    return self->full && !self->complete && self->req != NULL;
 }
 
-/* The output has drained; `pair` is a list of the cycle and the message that waited, or
-   None once it is sent. */
+/* `pair` is a list of the cycle and the message that waits for room, or None once it is
+   sent. */
 static PyObject *
 send_drained(PyObject *pair, PyObject **again)
 {
@@ -210,13 +232,14 @@ send_drained(PyObject *pair, PyObject **again)
 
     if (message == Py_None)
         return file_sent((PyObject *)self, again);
-    if (send_message(self, message) < 0)
+    if (must_wait(self)) {
+        *again = waiters_wait(&self->senders, self->worker);
         return NULL;
-    if (!self->sending_file || self->complete || self->req == NULL)
-        Py_RETURN_NONE;
-    if (PyList_SetItem(pair, 1, Py_NewRef(Py_None)) == 0)
-        *again = waiters_add(&self->senders, self->worker, cycle_future(self));
-    return NULL;
+    }
+    if (send_message(self, message) < 0 ||
+        PyList_SetItem(pair, 1, Py_NewRef(Py_None)) < 0)
+        return NULL;
+    return file_sent((PyObject *)self, again);
 }
 
 /* A message waits before it is sent, not after: one that is given up meanwhile has not
@@ -224,15 +247,13 @@ send_drained(PyObject *pair, PyObject **again)
 static PyObject *
 send_later(Cycle *self, PyObject *message)
 {
-    PyObject *pair = PyList_New(2), *future, *op = NULL;
+    PyObject *pair = PyList_New(2), *op;
 
     if (pair == NULL)
         return NULL;
     PyList_SET_ITEM(pair, 0, Py_NewRef((PyObject *)self));
     PyList_SET_ITEM(pair, 1, Py_NewRef(message));
-    future = waiters_add(&self->senders, self->worker, cycle_future(self));
-    if (future != NULL)
-        op = operation_wait(self->worker->core, future, pair, send_drained);
+    op = operation_later(self->worker->core, pair, send_drained);
     Py_DECREF(pair);
     return op;
 }
@@ -241,14 +262,16 @@ PyObject *
 cycle_send(PyObject *op, PyObject *message)
 {
     Cycle *self = (Cycle *)op;
+    core_state *core = self->worker->core;
 
     if (!PyDict_Check(message)) {
         PyErr_SetString(PyExc_TypeError, "an ASGI message is a dict");
         return NULL;
     }
-    if (self->full && !self->complete && self->req != NULL)
+    if (must_wait(self))
         return send_later(self, message);
     if (send_message(self, message) < 0)
         return NULL;
-    return after_sending(self);
+    return self->sending_file ? operation_later(core, op, file_sent)
+                              : Py_NewRef(core->sent);
 }

@@ -39,22 +39,30 @@ prune(PyObject *list, core_state *core)
     return 0;
 }
 
-PyObject *
-waiters_add(waiters *all, Worker *worker, PyObject *future)
+static int
+add_more(waiters *all, core_state *core, PyObject *future)
 {
-    core_state *core = worker->core;
+    if (all->more == NULL)
+        all->more = PyList_New(0);
+    if (all->more == NULL || prune(all->more, core) < 0)
+        return -1;
+    return PyList_Append(all->more, future);
+}
+
+PyObject *
+waiters_wait(waiters *all, Worker *worker)
+{
+    Carrier *carrier;
+    PyObject *future = carrier_future(worker, &carrier);
 
     if (future == NULL)
         return NULL;
-    if (all->first == NULL || is_done(all->first, core)) {
+    if (all->first == NULL || is_done(all->first, worker->core)) {
         Py_XSETREF(all->first, Py_NewRef(future));
-        return future;
-    }
-    if (all->more == NULL)
-        all->more = PyList_New(0);
-    if (all->more == NULL || prune(all->more, core) < 0 ||
-        PyList_Append(all->more, future) < 0)
+        Py_XSETREF(all->carrier, (Carrier *)Py_XNewRef((PyObject *)carrier));
+    } else if (add_more(all, worker->core, future) < 0) {
         Py_CLEAR(future);
+    }
     return future;
 }
 
@@ -64,7 +72,7 @@ waiters_wake(waiters *all, Worker *worker)
     waiters woken = *all; /* waking may bring new ones */
     bool all_woken = true;
 
-    *all = (waiters){NULL, NULL};
+    *all = (waiters){NULL, NULL, NULL};
     if (woken.first != NULL)
         all_woken = resolve(woken.first, worker->core);
     for (Py_ssize_t i = 0; woken.more != NULL && i < PyList_GET_SIZE(woken.more); ++i)
@@ -73,14 +81,21 @@ waiters_wake(waiters *all, Worker *worker)
     return all_woken;
 }
 
-PyObject *
-waiters_take_only(waiters *all)
+bool
+waiters_go_on(waiters *all, Worker *worker)
 {
-    PyObject *first = all->more == NULL ? all->first : NULL;
+    waiters only = *all;
+    bool went_on = false;
 
-    if (first != NULL)
-        all->first = NULL;
-    return first;
+    if (only.carrier != NULL && only.first != NULL && only.more == NULL) {
+        *all = (waiters){NULL, NULL, NULL}; /* it may wait again */
+        went_on = carrier_resume(only.carrier, only.first);
+        if (went_on)
+            waiters_clear(&only);
+        else
+            *all = only;
+    }
+    return went_on || waiters_wake(all, worker);
 }
 
 int
@@ -88,6 +103,7 @@ waiters_visit(waiters *all, visitproc visit, void *arg)
 {
     Py_VISIT(all->first);
     Py_VISIT(all->more);
+    Py_VISIT((PyObject *)all->carrier);
     return 0;
 }
 
@@ -96,4 +112,5 @@ waiters_clear(waiters *all)
 {
     Py_CLEAR(all->first);
     Py_CLEAR(all->more);
+    Py_CLEAR(all->carrier);
 }

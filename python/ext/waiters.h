@@ -5,18 +5,18 @@
 #include "core.h"
 
 typedef struct waiters {
-    PyObject *first; /* a future, or NULL: mostly there is one */
-    PyObject *more;  /* a list of futures, or NULL */
+    PyObject *first;  /* a future, or NULL: mostly there is one */
+    PyObject *more;   /* a list of futures, or NULL */
+    Carrier *carrier; /* in which the first one waits, or NULL */
 } waiters;
 
-/* Adds a future, to be done at the next waiters_wake(); it is taken over, and returned as
-   a new reference. NULL, or NULL for `future`: NULL with an exception. */
-PyObject *waiters_add(waiters *all, Worker *worker, PyObject *future);
+/* A future to wait for, done at the next waiters_wake(). New reference or NULL. */
+PyObject *waiters_wait(waiters *all, Worker *worker);
 /* Wakes all. False: for want of memory somebody could not be woken, and never will be. */
 bool waiters_wake(waiters *all, Worker *worker);
-
-/* The only one there is, who waits no more then. New reference, or NULL. */
-PyObject *waiters_take_only(waiters *all);
+/* The same, in a callback of the server: one who waits alone goes on at once, if that can
+   be (carrier_resume()). */
+bool waiters_go_on(waiters *all, Worker *worker);
 
 int waiters_visit(waiters *all, visitproc visit, void *arg);
 void waiters_clear(waiters *all);

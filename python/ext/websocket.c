@@ -71,7 +71,7 @@ on_drain(fa_request *Py_UNUSED(req), void *user_data)
     WebSocket *self = user_data;
 
     self->full = false;
-    if (!waiters_wake(&self->senders, self->worker) && self->ws != NULL)
+    if (!waiters_go_on(&self->senders, self->worker) && self->ws != NULL)
         fa_websocket_abort(self->ws);
 }
 
@@ -134,7 +134,6 @@ on_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *Py_UNUS
     Worker *worker = self->worker;
     bool failed = false;
 
-    Py_CLEAR(self->carrier);
     if (error != NULL &&
         PyErr_GivenExceptionMatches(error, worker->core->client_disconnected)) {
         /* That is how most applications learn of it. */
@@ -225,7 +224,6 @@ websocket_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->scope);
     Py_VISIT(self->denial);
     Py_VISIT(self->parting);
-    Py_VISIT((PyObject *)self->carrier);
     rv = waiters_visit(&self->receivers, visit, arg);
     return rv != 0 ? rv : waiters_visit(&self->senders, visit, arg);
 }
@@ -238,7 +236,6 @@ websocket_clear(PyObject *op)
     Py_CLEAR(self->scope);
     Py_CLEAR(self->denial);
     Py_CLEAR(self->parting);
-    Py_CLEAR(self->carrier);
     waiters_clear(&self->receivers);
     waiters_clear(&self->senders);
     return 0;

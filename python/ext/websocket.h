@@ -32,7 +32,6 @@ struct WebSocket {
     PyObject *denial;  /* websocket.http.response.start, until the body begins */
     PyObject *parting; /* websocket.disconnect, to be received behind the queue */
     waiters receivers, senders;
-    Carrier *carrier; /* in which receive() waits, or NULL */
     websocket_state state;
     bool told;   /* websocket.connect has been received */
     bool shaken; /* the handshake is complete for uvicorn: accepted, or answered by 403 */

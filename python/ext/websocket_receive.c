@@ -54,21 +54,6 @@ websocket_queue_clear(websocket_queue *queue)
     *queue = (websocket_queue){NULL, 0, 0, 0, 0};
 }
 
-/* Mostly there is one, who waits in a carrier. */
-static void
-wake_receiver(WebSocket *self)
-{
-    PyObject *only = waiters_take_only(&self->receivers);
-
-    if (only == NULL || self->carrier == NULL || !carrier_resume(self->carrier, only)) {
-        if (only != NULL)
-            self->receivers.first = only;
-        waiters_wake(&self->receivers, self->worker);
-    } else {
-        Py_DECREF(only);
-    }
-}
-
 void
 websocket_on_message(fa_websocket *ws, fa_websocket_kind kind, fa_slice data,
                      void *user_data)
@@ -94,7 +79,7 @@ websocket_on_message(fa_websocket *ws, fa_websocket_kind kind, fa_slice data,
         self->paused = true;
         fa_websocket_pause(ws);
     }
-    wake_receiver(self);
+    waiters_go_on(&self->receivers, self->worker);
 }
 
 int
@@ -150,7 +135,6 @@ next_message(PyObject *op, PyObject **again)
 {
     WebSocket *self = (WebSocket *)op;
     core_state *core = self->worker->core;
-    Carrier *carrier;
 
     if (!self->told) {
         self->told = true;
@@ -166,9 +150,7 @@ next_message(PyObject *op, PyObject **again)
 
         return websocket_part(self, code, NULL) < 0 ? NULL : take_parting(self);
     }
-    *again = waiters_add(&self->receivers, self->worker,
-                         carrier_future(self->worker, &carrier));
-    Py_XSETREF(self->carrier, (Carrier *)Py_XNewRef((PyObject *)carrier));
+    *again = waiters_wait(&self->receivers, self->worker);
     return NULL;
 }
 

@@ -204,12 +204,10 @@ static PyObject *
 sent(PyObject *op, PyObject **again)
 {
     WebSocket *self = (WebSocket *)op;
-    Carrier *carrier;
 
     if (!self->full || self->over || self->lost)
         Py_RETURN_NONE;
-    *again =
-        waiters_add(&self->senders, self->worker, carrier_future(self->worker, &carrier));
+    *again = waiters_wait(&self->senders, self->worker);
     return NULL;
 }
 

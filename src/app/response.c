@@ -169,18 +169,38 @@ int fa_response_start_fields(fa_request *req, int status, const fa_field *fields
     return req->transport->start_fields(req, status, fields, count);
 }
 
-int fa_response_write(fa_request *req, fa_slice data)
+static int may_write(const fa_request *req, fa_slice data)
 {
     if (req->answer != FA__ANSWER_STARTED)
         return FA_ERR_STATE;
-    if (data.len == 0)
-        return 0;
-    if (req->length_left >= 0) {
-        if (data.len > (uint64_t)req->length_left)
-            return FA_ERR_INVALID;
+    return req->length_left >= 0 && data.len > (uint64_t)req->length_left ? FA_ERR_INVALID
+                                                                          : 0;
+}
+
+static int write_piece(fa_request *req, fa_slice data, const fa__hold *hold)
+{
+    if (req->length_left >= 0)
         req->length_left -= (int64_t)data.len;
-    }
-    return req->transport->write(req, data);
+    return req->transport->write(req, data, hold);
+}
+
+int fa_response_write(fa_request *req, fa_slice data)
+{
+    int rv = may_write(req, data);
+
+    return rv != 0 || data.len == 0 ? rv : write_piece(req, data, NULL);
+}
+
+int fa_response_write_held(fa_request *req, fa_slice data, fa_release_fn *release,
+                           void *ctx)
+{
+    const fa__hold hold = {release, ctx};
+    int rv = may_write(req, data);
+
+    if (rv == 0 && data.len > 0)
+        return write_piece(req, data, &hold);
+    release(ctx);
+    return rv;
 }
 
 int fa_response_send_file(fa_request *req, int fd, int64_t offset, int64_t length)

@@ -6,6 +6,12 @@
 #include <fasterapi/request.h>
 #include <fasterapi/response.h>
 
+/* Bytes that are the application's until they are let go. */
+typedef struct fa__hold {
+    fa_release_fn *release;
+    void *ctx;
+} fa__hold;
+
 typedef struct fa__transport {
     /* The whole answer. May fail only before anything was sent. */
     int (*respond)(fa_request *req, int status, fa_slice content_type, fa_slice body);
@@ -13,7 +19,8 @@ typedef struct fa__transport {
     int (*start)(fa_request *req, int status, int64_t length);
     int (*start_fields)(fa_request *req, int status, const fa_field *fields,
                         size_t count);
-    int (*write)(fa_request *req, fa_slice data);
+    /* With `hold`, which it takes over whatever it returns, or NULL: then it copies. */
+    int (*write)(fa_request *req, fa_slice data, const fa__hold *hold);
     int (*send_file)(fa_request *req, int fd, int64_t offset, int64_t length);
     int (*end)(fa_request *req);
     void (*abort)(fa_request *req);

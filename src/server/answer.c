@@ -97,7 +97,13 @@ static int start_fields(fa_request *req, int status, const fa_field *fields, siz
     return started(conn, &f, status);
 }
 
-static int put_chunk(fa__conn *conn, fa_slice data)
+/* `hold` is NULL, or taken over. */
+static int put_piece(fa__conn *conn, fa_slice data, const fa__hold *hold)
+{
+    return hold != NULL ? fa__conn_put_held(conn, data, hold) : fa__conn_put(conn, data);
+}
+
+static int put_chunk(fa__conn *conn, fa_slice data, const fa__hold *hold)
 {
     char *at;
 
@@ -111,10 +117,11 @@ static int put_chunk(fa__conn *conn, fa_slice data)
         return 0;
     }
     at = fa__conn_reserve(conn, FA__HTTP1_CHUNK_HEAD_MAX);
-    if (at == NULL)
-        return FA_ERR_CLOSED;
-    fa__conn_commit(conn, fa__http1_write_chunk_head(at, data.len));
-    if (fa__conn_put(conn, data) != 0)
+    if (at != NULL)
+        fa__conn_commit(conn, fa__http1_write_chunk_head(at, data.len));
+    else if (hold != NULL)
+        hold->release(hold->ctx);
+    if (at == NULL || put_piece(conn, data, hold) != 0)
         return FA_ERR_CLOSED;
     return fa__conn_put(conn, FA_SLICE(FA__HTTP1_CRLF));
 }
@@ -135,17 +142,22 @@ static int written(fa__conn *conn)
     return full ? FA_ERR_FULL : 0;
 }
 
-static int write_piece(fa_request *req, fa_slice data)
+static int write_piece(fa_request *req, fa_slice data, const fa__hold *hold)
 {
     fa__conn *conn = req->stream;
+    int rv;
 
+    if (hold != NULL && (conn->head_only || data.len <= FA__RESERVE_MAX)) {
+        rv = write_piece(req, data, NULL);
+        hold->release(hold->ctx);
+        return rv;
+    }
     fa__conn_touch(conn);
     conn->body_sent += data.len;
     if (conn->head_only)
         return 0;
-    if ((conn->chunked_out ? put_chunk(conn, data) : fa__conn_put(conn, data)) != 0)
-        return failed(conn, FA_ERR_CLOSED);
-    return written(conn);
+    rv = conn->chunked_out ? put_chunk(conn, data, hold) : put_piece(conn, data, hold);
+    return rv != 0 ? failed(conn, FA_ERR_CLOSED) : written(conn);
 }
 
 /* Of a file that is known to be short: a copy is cheaper than to wait for the kernel.

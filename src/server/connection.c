@@ -77,16 +77,9 @@ static fa__msec read_deadline(const fa__conn *conn)
     }
 }
 
-/* A file that has nothing to send yet is not the client's slowness. */
-static bool waits_for_socket(const fa__conn *conn)
-{
-    return conn->out.len > conn->out_at ||
-           (conn->sending != NULL && !conn->sending->waits);
-}
-
 static fa__msec write_deadline(const fa__conn *conn)
 {
-    if (!waits_for_socket(conn))
+    if (!fa__conn_waits_for_socket(conn))
         return FA__NEVER;
     /* The minimum rate is that of answers: a peer may take its time between messages. */
     if (conn->input == FA__INPUT_STREAM)
@@ -327,7 +320,7 @@ static unsigned wanted(const fa__conn *conn)
     if (reads && (conn->in.len < STASH_MAX || conn->input == FA__INPUT_HEAD ||
                   conn->input == FA__INPUT_LINGER))
         want |= FA__READABLE;
-    if (waits_for_socket(conn))
+    if (fa__conn_waits_for_socket(conn))
         want |= FA__WRITABLE;
     /* The peer of a stream that is not read for long may break it off. */
     if (conn->input == FA__INPUT_STREAM && !conn->hung_up)
@@ -476,6 +469,7 @@ void fa__conn_del(fa__conn *conn, int error)
     fa__worker_forget_resume(w, conn);
     fa__loop_remove(w->loop, &conn->io);
     fa__conn_drop_file(conn);
+    fa__held_del(conn->held);
     if (cut)
         fa__stream_abort(fd);
     else

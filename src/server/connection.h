@@ -10,6 +10,7 @@
 #include "http1/parser.h"
 #include "net/address.h"
 #include "net/file.h"
+#include "server/held.h"
 #include "server/worker.h"
 
 /* What the input is at. */
@@ -122,7 +123,8 @@ struct fa__conn {
 
     fa__buf out; /* not sent yet, from out_at on */
     size_t out_at;
-    fa__sending *sending;      /* comes behind it; NULL: nothing does */
+    fa__held *held;            /* comes behind it; NULL: nothing does */
+    fa__sending *sending;      /* and then this */
     uint64_t body_left;        /* of a body of known length, or to discard */
     uint64_t body_bytes;       /* payload that came so far */
     fa__chunked_body *chunked; /* while such a body comes */
@@ -257,6 +259,10 @@ void fa__conn_commit(fa__conn *conn, const char *end);
 /* Queues or sends `data`, whatever its size. Returns 0 or FA_ERR_NOMEM (then broken). */
 int fa__conn_put(fa__conn *conn, fa_slice data);
 
+/* The same for what need not be copied; takes over `hold`. It goes out with the next
+   flush, together with all that is put until then. */
+int fa__conn_put_held(fa__conn *conn, fa_slice data, const fa__hold *hold);
+
 /* Sends what is queued, as far as the socket takes it. */
 void fa__conn_flush(fa__conn *conn);
 
@@ -272,7 +278,15 @@ bool fa__conn_is_full(const fa__conn *conn);
 /* Output waits for the socket, or for the file that it comes from. */
 static inline bool fa__conn_unsent(const fa__conn *conn)
 {
-    return conn->out.len > conn->out_at || conn->sending != NULL;
+    return conn->out.len > conn->out_at || conn->held != NULL || conn->sending != NULL;
+}
+
+/* The same, but for a file that has nothing to give: that is not the client's slowness.
+ */
+static inline bool fa__conn_waits_for_socket(const fa__conn *conn)
+{
+    return conn->out.len > conn->out_at || conn->held != NULL ||
+           (conn->sending != NULL && !conn->sending->waits);
 }
 
 /* ---- sendfile.c: bytes out of files ---- */

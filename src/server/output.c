@@ -1,6 +1,8 @@
 /* Bytes on their way out. What a batch of pipelined requests answers is gathered in
    the worker's buffer, which belongs to one connection at a time ("corked"), and
-   sent with one call; only what the socket does not take is kept per connection. */
+   sent with one call; only what the socket does not take is kept per connection, in
+   `out`. Long pieces that need not be copied are gathered in `held`, and what is written
+   between and behind them; `held` follows `out`, and a file follows both. */
 #include <fasterapi/error.h>
 
 #include "server/connection.h"
@@ -10,6 +12,8 @@ size_t fa__conn_pending(const fa__conn *conn)
     size_t corked = conn->worker->corked == conn ? conn->worker->out_len : 0;
     size_t n = conn->out.len - conn->out_at + corked;
 
+    if (conn->held != NULL)
+        n += fa__held_left(conn->held);
     if (conn->sending != NULL) {
         n += conn->sending->behind.len;
         if (conn->sending->file.left != FA__FILE_TO_END)
@@ -99,6 +103,36 @@ static void uncork(fa__conn *conn)
         (void)keep(conn, w->out + sent, n - sent);
 }
 
+/* Returns whether the socket took all of what one call can give it. */
+static bool send_some_held(fa__conn *conn)
+{
+    struct iovec vectors[FA__HELD_VECTORS];
+    int count = fa__held_vectors(conn->held, vectors);
+    ptrdiff_t sent = fa__stream_writev(conn->io.fd, vectors, count);
+    size_t all = 0;
+
+    if (sent < 0) {
+        if (sent != FA__ERR_WOULD_BLOCK)
+            mark_broken(conn, FA_ERR_CLOSED);
+        return false;
+    }
+    fa__conn_note_sent(conn, (size_t)sent);
+    for (int i = 0; i < count; ++i)
+        all += vectors[i].iov_len;
+    fa__held_sent(conn->held, (size_t)sent);
+    return (size_t)sent == all;
+}
+
+static void send_held(fa__conn *conn)
+{
+    while (fa__held_left(conn->held) > 0) {
+        if (!send_some_held(conn))
+            return;
+    }
+    fa__held_del(conn->held);
+    conn->held = NULL;
+}
+
 void fa__conn_flush(fa__conn *conn)
 {
     size_t left = conn->out.len - conn->out_at;
@@ -110,6 +144,8 @@ void fa__conn_flush(fa__conn *conn)
             conn->out_at = 0;
         }
     }
+    if (conn->held != NULL && conn->out.len == conn->out_at && !conn->broken)
+        send_held(conn);
     /* Corked bytes come after the connection's own, and only when there are none of
        those (see fa__conn_reserve()). */
     if (conn->worker->corked == conn)
@@ -128,13 +164,19 @@ static void cork(fa__conn *conn)
     }
 }
 
-/* What follows a file waits for its end. */
-static char *reserve_behind(fa__conn *conn, size_t n)
+/* What follows a file waits for its end; what follows held bytes goes with them. NULL:
+   there is neither. */
+static fa__buf *behind(fa__conn *conn)
 {
-    fa__buf *behind = &conn->sending->behind;
+    if (conn->sending != NULL)
+        return &conn->sending->behind;
+    return conn->held != NULL ? &conn->held->tail : NULL;
+}
 
-    if (fa__buf_reserve(behind, n) == 0)
-        return behind->p + behind->len;
+static char *reserve_in(fa__conn *conn, fa__buf *buf, size_t n)
+{
+    if (fa__buf_reserve(buf, n) == 0)
+        return buf->p + buf->len;
     mark_broken(conn, FA_ERR_NOMEM);
     return NULL;
 }
@@ -145,8 +187,8 @@ char *fa__conn_reserve(fa__conn *conn, size_t n)
 
     if (conn->broken)
         return NULL;
-    if (conn->sending != NULL)
-        return reserve_behind(conn, n);
+    if (behind(conn) != NULL)
+        return reserve_in(conn, behind(conn), n);
     if (conn->out.len == conn->out_at && n <= FA__WORKER_OUT_BYTES) {
         cork(conn);
         if (n > FA__WORKER_OUT_BYTES - w->out_len) {
@@ -164,19 +206,16 @@ char *fa__conn_reserve(fa__conn *conn, size_t n)
     if (conn->broken)
         return NULL;
     open_own(conn);
-    if (fa__buf_reserve(&conn->out, n) != 0) {
-        mark_broken(conn, FA_ERR_NOMEM);
-        return NULL;
-    }
-    return conn->out.p + conn->out.len;
+    return reserve_in(conn, &conn->out, n);
 }
 
 void fa__conn_commit(fa__conn *conn, const char *end)
 {
     fa_worker *w = conn->worker;
+    fa__buf *buf = behind(conn);
 
-    if (conn->sending != NULL)
-        conn->sending->behind.len = (size_t)(end - conn->sending->behind.p);
+    if (buf != NULL)
+        buf->len = (size_t)(end - buf->p);
     else if (w->corked == conn)
         w->out_len = (size_t)(end - w->out);
     else
@@ -220,7 +259,7 @@ int fa__conn_put(fa__conn *conn, fa_slice data)
         return FA_ERR_CLOSED;
     if (data.len > FA__RESERVE_MAX && !fa__conn_unsent(conn))
         return put_large(conn, data);
-    if (data.len > FA__RESERVE_MAX && conn->sending == NULL)
+    if (data.len > FA__RESERVE_MAX && behind(conn) == NULL)
         return keep(conn, data.p, data.len);
     at = fa__conn_reserve(conn, data.len);
     if (at == NULL)
@@ -228,4 +267,43 @@ int fa__conn_put(fa__conn *conn, fa_slice data)
     memcpy(at, data.p, data.len);
     fa__conn_commit(conn, at + data.len);
     return 0;
+}
+
+/* What was written before comes before: it was to go out with the next call, as this is.
+ */
+static int begin_held(fa__conn *conn)
+{
+    fa_worker *w = conn->worker;
+    int rv;
+
+    if (!fa__conn_unsent(conn))
+        fa__pace_begin(&conn->writing, fa__loop_now(w->loop));
+    rv = fa__held_new(&conn->held, &w->shared->alloc);
+    if (rv == 0 && w->corked == conn) {
+        rv = fa__buf_append(&conn->held->tail, w->out, w->out_len);
+        w->corked = NULL;
+        w->out_len = 0;
+    }
+    return rv;
+}
+
+int fa__conn_put_held(fa__conn *conn, fa_slice data, const fa__hold *hold)
+{
+    int rv = conn->broken ? FA_ERR_CLOSED : 0;
+
+    if (rv == 0 && conn->sending == NULL) {
+        if (conn->held == NULL)
+            rv = begin_held(conn);
+        if (rv == 0) {
+            rv = fa__held_add(conn->held, data, hold);
+            hold = NULL;
+        }
+        if (rv != 0)
+            mark_broken(conn, rv);
+    } else if (rv == 0) {
+        rv = fa__conn_put(conn, data);
+    }
+    if (hold != NULL)
+        hold->release(hold->ctx);
+    return rv;
 }

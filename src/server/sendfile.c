@@ -1,6 +1,7 @@
-/* Bytes out of files. What came before a file is in the connection's `out`, what comes
-   behind it in `sending->behind`; between them the file goes out in turns, whenever the
-   socket takes more. A transport that has to see the bytes (TLS) clears `by_kernel`. */
+/* Bytes out of files. What came before a file is in the connection's `out` and `held`,
+   what comes behind it in `sending->behind`; between them the file goes out in turns,
+   whenever the socket takes more. A transport that has to see the bytes (TLS) clears
+   `by_kernel`. */
 #include <fasterapi/error.h>
 
 #include "http1/writer.h"
@@ -135,7 +136,7 @@ void fa__conn_send_on(fa__conn *conn)
     size_t turn = 0;
 
     while (!conn->broken && conn->sending != NULL && !conn->sending->waits &&
-           conn->out.len == conn->out_at && turn < TURN_BYTES) {
+           conn->out.len == conn->out_at && conn->held == NULL && turn < TURN_BYTES) {
         fa__file *file = &conn->sending->file;
         size_t most = TURN_BYTES - turn, n;
 

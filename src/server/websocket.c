@@ -276,7 +276,7 @@ static fa__msec deadline(const fa__conn *conn)
 {
     const fa_websocket *ws = conn->websocket;
 
-    if (conn->out.len > conn->out_at)
+    if (fa__conn_waits_for_socket(conn))
         return FA__NEVER;
     if (is_closing(ws))
         return asked_since(ws) + ws->close_timeout_ms;

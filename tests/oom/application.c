@@ -76,18 +76,30 @@ static int upload(fa_request *req, void *user_data)
     return fa_request_read(req, on_piece, NULL);
 }
 
+static void let_go(void *ctx)
+{
+    --((application *)ctx)->held;
+}
+
 static int streamed(fa_request *req, void *user_data)
 {
+    application *a = user_data;
     static char block[40 * 1024];
     int rv = fa_response_header(req, FA_SLICE("x-kind"), FA_SLICE("streamed"));
 
-    (void)user_data;
     memset(block, 'b', sizeof(block));
     if (rv == 0)
         rv = fa_response_start(req, 200, -1);
     for (int i = 0; i < 4 && rv == 0; ++i) {
-        rv = fa_response_write(req, i % 2 == 0 ? FA_SLICE("a piece")
-                                               : (fa_slice){block, sizeof(block)});
+        fa_slice piece =
+            i % 2 == 0 ? FA_SLICE("a piece") : (fa_slice){block, sizeof(block)};
+
+        if (i < 2) {
+            rv = fa_response_write(req, piece);
+        } else {
+            ++a->held;
+            rv = fa_response_write_held(req, piece, let_go, a);
+        }
         if (rv == FA_ERR_FULL)
             rv = 0;
     }

@@ -9,6 +9,7 @@ typedef struct application {
     fa_deferred *waiting; /* of the last request to /deferred */
     unsigned begun, finished;
     unsigned opened, closed; /* WebSockets */
+    unsigned held;           /* pieces of answers that have not been released */
 } application;
 
 /* Returns 0 or the first error of the library; what is built is deleted then. */

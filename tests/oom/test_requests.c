@@ -140,6 +140,7 @@ static outcome run(const scenario *s, uint64_t fail_at, bool from_on)
     fa_worker_del(w);
     CHECK_INT(a.begun, ==, a.finished);
     CHECK_INT(a.opened, ==, a.closed);
+    CHECK_U64(a.held, ==, 0);
     application_free(&a);
     CHECK_INT(f.held, ==, 0);
     return out;

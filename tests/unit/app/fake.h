@@ -76,13 +76,15 @@ static int fake_start(fa_request *req, int status, int64_t length)
     return f->rv;
 }
 
-static int fake_write(fa_request *req, fa_slice data)
+static int fake_write(fa_request *req, fa_slice data, const fa__hold *hold)
 {
     fake *f = req->stream;
     size_t n = strlen(f->body);
 
     ++f->calls;
     fake_copy(f->body + n, sizeof(f->body) - n, data);
+    if (hold != NULL)
+        hold->release(hold->ctx);
     return f->rv;
 }
 

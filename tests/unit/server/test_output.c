@@ -1,6 +1,7 @@
 /* Answers through a socket that takes what it likes: the linker sends system calls
    through the functions here (-Wl,--wrap). Whatever they do, the client reads the same
    bytes. */
+#include "server/held.h"
 #include "serving.h"
 
 ssize_t __real_send(int fd, const void *p, size_t n, int flags);
@@ -44,7 +45,7 @@ ssize_t __wrap_send(int fd, const void *p, size_t n, int flags)
 
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    struct iovec vectors[4];
+    struct iovec vectors[FA__HELD_VECTORS];
     struct msghdr some = *message;
     size_t left = faults.most != 0 ? faults.most : SIZE_MAX;
 
@@ -75,6 +76,7 @@ static fa_app *app;
 static fa_worker *worker;
 static client c, reference;
 static unsigned drains;
+static unsigned held; /* pieces that have not been released */
 
 static int respond_large(fa_request *req, void *user_data)
 {
@@ -94,16 +96,36 @@ static int echo(fa_request *req, void *user_data)
     return fa_respond(req, 200, FA_SLICE("text/plain"), fa_request_body(req));
 }
 
-/* A piece each time there is room; the sizes fall on both sides of what is copied. */
+static void let_go(void *copy)
+{
+    free(copy);
+    --held;
+}
+
+/* Without slack, and gone once it is released: whoever reads it then is found. */
+static int write_held(fa_request *req, fa_slice data)
+{
+    char *copy = malloc(data.len);
+
+    CHECK(copy != NULL);
+    memcpy(copy, data.p, data.len);
+    ++held;
+    return fa_response_write_held(req, (fa_slice){copy, data.len}, let_go, copy);
+}
+
+/* A piece each time there is room; the sizes fall on both sides of what is copied. With
+   `user_data`, two of three are held. */
 static void write_on(fa_request *req, void *user_data)
 {
-    static const size_t sizes[] = {1, 9000, 40000, 3, LARGE, 17000, 8192, 8193};
+    static const size_t sizes[] = {1,     9000, 40000, 3,     LARGE,
+                                   17000, 8192, 8193,  16384, 16385};
     uintptr_t *next = fa_request_data(req);
 
-    (void)user_data;
     ++drains;
     while (*next < ARRAY_LEN(sizes)) {
-        int rv = fa_response_write(req, (fa_slice){large + *next, sizes[*next]});
+        fa_slice piece = {large + *next, sizes[*next]};
+        int rv = user_data != NULL && *next % 3 != 0 ? write_held(req, piece)
+                                                     : fa_response_write(req, piece);
 
         if (rv < 0 && rv != FA_ERR_FULL)
             return;
@@ -124,9 +146,20 @@ static int stream(fa_request *req, void *user_data)
     *next = 0;
     drains = 0;
     fa_request_set_data(req, next);
-    fa_response_on_drain(req, write_on, NULL);
+    fa_response_on_drain(req, write_on, user_data);
     write_on(req, user_data);
     return 0;
+}
+
+/* A long one, of a length that is told. */
+static int one_held(fa_request *req, void *user_data)
+{
+    int rv = fa_response_start(req, 200, LARGE);
+
+    (void)user_data;
+    if (rv == 0)
+        rv = write_held(req, (fa_slice){large, LARGE});
+    return rv == 0 || rv == FA_ERR_FULL ? fa_response_end(req) : rv;
 }
 
 static int setup(void **state)
@@ -142,7 +175,9 @@ static int setup(void **state)
     if (app == NULL || fa_app_route(app, FA_GET, "/large", respond_large, NULL) != 0 ||
         fa_app_route(app, FA_GET, "/small", respond_small, NULL) != 0 ||
         fa_app_route(app, FA_POST, "/echo", echo, NULL) != 0 ||
-        fa_app_route(app, FA_GET, "/stream", stream, NULL) != 0)
+        fa_app_route(app, FA_GET, "/stream", stream, NULL) != 0 ||
+        fa_app_route(app, FA_GET, "/held", stream, &held) != 0 ||
+        fa_app_route(app, FA_GET, "/one", one_held, NULL) != 0)
         return -1;
     memset(&faults, 0, sizeof(faults));
     return fa_worker_new(&worker, app, &options);
@@ -154,6 +189,7 @@ static int teardown(void **state)
     client_close(&c);
     fa_worker_del(worker);
     fa_app_del(app);
+    CHECK_U64(held, ==, 0);
     return 0;
 }
 
@@ -164,6 +200,10 @@ static const char *const exchanges[] = {
     GET("/small"),
     GET("/large"),
     GET("/stream"),
+    GET("/held"),
+    GET("/one") GET("/small") GET("/one") GET("/one"),
+    "HEAD /held HTTP/1.1\r\nhost: x\r\n\r\n" GET("/small") GET("/held") GET("/stream")
+        GET("/held"),
     GET("/small") GET("/small") POST GET("/small") GET("/small") GET("/nowhere") POST,
     GET("/small") GET("/large") GET("/small") GET("/stream") GET("/large") GET("/small"),
     GET("/stream") GET("/small") GET("/stream") GET("/stream") POST GET("/large"),
@@ -192,6 +232,7 @@ static void play_all(size_t most, int error, unsigned every)
     for (size_t i = 0; i < ARRAY_LEN(exchanges); ++i) {
         memset(&faults, 0, sizeof(faults));
         play(exchanges[i]);
+        CHECK_U64(held, ==, 0);
         if (most != 0 && most < 100 && c.len > 300000)
             continue; /* a system call a byte: the smaller ones do */
         reference = c;
@@ -244,7 +285,7 @@ static void test_broken_at_each_send(void **state)
 {
     static const int errors[] = {EPIPE, ECONNRESET, ETIMEDOUT, ENOBUFS, EIO};
     static const char text[] =
-        GET("/small") GET("/stream") GET("/large") POST GET("/small");
+        GET("/small") GET("/held") GET("/stream") GET("/large") POST GET("/one");
 
     (void)state;
     play(text);
@@ -267,6 +308,7 @@ static void test_broken_at_each_send(void **state)
             CHECK_U64(c.len, <=, reference.len);
             CHECK(memcmp(c.got, reference.got, c.len) == 0);
             CHECK_U64(fa_worker_connections(worker), ==, 0);
+            CHECK_U64(held, ==, 0);
         }
     }
     memset(&faults, 0, sizeof(faults));
@@ -280,15 +322,15 @@ static void test_no_pending_allowed(void **state)
     fa_server_options options = quiet_options();
 
     (void)state;
-    play(exchanges[4]);
+    play(exchanges[7]);
     reference = c;
     fa_worker_del(worker);
     options.limits.max_pending_bytes = 0;
     CHECK_INT(fa_worker_new(&worker, app, &options), ==, 0);
-    play(exchanges[4]);
+    play(exchanges[7]);
     CHECK_U64(c.len, ==, reference.len);
     faults.most = 1000;
-    play(exchanges[4]);
+    play(exchanges[7]);
     CHECK_U64(c.len, ==, reference.len);
     CHECK(memcmp(c.got, reference.got, c.len) == 0);
 }
