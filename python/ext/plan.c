@@ -120,21 +120,21 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     static char *keywords[] = {
         "endpoint", "names",       "params", "guards",        "finish",    "encode",
         "model",    "response",    "status", "parse_cookies", "from_json", "is_runner",
-        "direct",   "hard_guards", "quick",  "steps",         NULL};
+        "direct",   "hard_guards", "quick",  "steps",         "is_direct", NULL};
     Plan *plan = (Plan *)type->tp_alloc(type, 0);
     PyObject *params, *guards, *model, *steps;
     Py_ssize_t hard;
-    int is_runner;
+    int is_runner, is_direct;
 
     if (plan == NULL)
         return NULL;
     plan->core = core_of_type(type);
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$OO!O!O!OOOOiOOpOnOO!:Plan", keywords, &plan->endpoint,
+            args, kwargs, "$OO!O!O!OOOOiOOpOnOO!p:Plan", keywords, &plan->endpoint,
             &PyTuple_Type, &plan->names, &PyTuple_Type, &params, &PyTuple_Type, &guards,
             &plan->finish, &plan->encode, &model, &plan->response, &plan->status,
             &plan->parse_cookies, &plan->from_json, &is_runner, &plan->direct, &hard,
-            &plan->quick, &PyTuple_Type, &steps)) {
+            &plan->quick, &PyTuple_Type, &steps, &is_direct)) {
         /* Borrowed so far, and not to be given back. */
         plan->endpoint = plan->names = plan->finish = plan->encode = NULL;
         plan->response = plan->parse_cookies = plan->from_json = plan->direct = NULL;
@@ -143,6 +143,7 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     plan->is_runner = is_runner != 0;
+    plan->is_direct = is_direct != 0;
     Py_INCREF(plan->endpoint);
     Py_INCREF(plan->names);
     Py_INCREF(plan->finish);

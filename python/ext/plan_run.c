@@ -332,7 +332,7 @@ plan_on_request(fa_request *req, void *user_data)
     ++plan->served;
     run = run_new(route->worker, plan, req);
     if (run != NULL) {
-        plan_watch(route->worker, plan->direct != Py_None ? "run_began" : "run_directed");
+        plan_watch(route->worker, plan->is_direct ? "run_directed" : "run_began");
         begin(run, called(plan, run, args));
     } else {
         PyErr_WriteUnraisable((PyObject *)plan);

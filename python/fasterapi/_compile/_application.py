@@ -37,6 +37,7 @@ from fasterapi._compile._outcome import (
     request_of,
     stack_of,
 )
+from fasterapi._compile._pages import page_of
 from fasterapi._compile._params import BODY, MEMBER, rows_of
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import OUTER, body_limit_of
@@ -287,6 +288,7 @@ class _Compiler:
         options: dict[str, Any] = {
             "endpoint": endpoint,
             "is_runner": runs,
+            "is_direct": False,
             "names": names,
             "params": rows,
             "model": _model(effective),
@@ -311,12 +313,30 @@ class _Compiler:
             [],
             endpoint=direct,
             is_runner=True,
+            is_direct=True,
             names=(),
             params=(),
             model=None,
             status=200,
             quick=None,
             direct=None,
+            steps=(),
+        )
+
+    def _page(self, context: Any, select: Select, direct: Direct) -> _core.Plan:
+        return self._made(
+            context,
+            select,
+            [],
+            endpoint=page_of(context._effective_route, request_of(select)),
+            is_runner=True,
+            is_direct=False,
+            names=(),
+            params=(),
+            model=None,
+            status=200,
+            quick=self.quick,
+            direct=direct,
             steps=(),
         )
 
@@ -334,7 +354,10 @@ class _Compiler:
             route.plan = self._direct(context, select, direct)
             self.entries.append(Entry(route.plan, select, handle, 200, True, False, False))
             if kind == "page":
-                raise NotCompiled("it is no path operation of FastAPI")
+                if self.behind:
+                    raise NotCompiled("it is no path operation of FastAPI")
+                route.plan = self._page(context, select, direct)
+                return route
             if type(original) is not APIRoute or not route.methods:
                 raise NotCompiled(f"the route is a {type(original).__name__}")
             route.plan = self._compiled(context, select, direct)

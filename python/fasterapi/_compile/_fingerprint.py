@@ -87,7 +87,10 @@ REPLICATED: dict[str, tuple[str, ...]] = {
         *("Response.__init__", "Response.__call__", "Response.init_headers", "Response.render"),
         *("JSONResponse.__init__", "JSONResponse.render"),
     ),
-    "starlette.routing": ("compile_path", "Route.matches", "Route.handle", "Router.__call__"),
+    "starlette.routing": (
+        *("compile_path", "request_response", "Route.matches", "Route.handle"),
+        "Router.__call__",
+    ),
 }
 # They come with Python, whose releases are not for us to judge: only that they are its own.
 ANY_SOURCE = frozenset({"json"})
