@@ -54,7 +54,7 @@ _NUMBER: dict[str, Any] = {"type": int, "show_default": True}
 
 
 
-class _Octal(click.ParamType):
+class _Octal(click.ParamType):  # type: ignore[type-arg]  # of new releases only
     name = "mode"
 
     def convert(self, value: Any, _: click.Parameter | None, __: click.Context | None) -> int:
@@ -452,12 +452,12 @@ def _defaults(command: click.Command) -> dict[str, Any]:
             known[str(name).replace("-", "_")] = str(parameter.name)
     found = {}
     for key, value in _discover.settings("fasterapi").items():
-        name = known.get(key.replace("-", "_"))
-        if name is None:
+        option = known.get(key.replace("-", "_"))
+        if option is None:
             if any(_takes(other, key) for other in (serve, *COMMANDS.values())):
                 continue  # for another command
             raise _discover.NotFound(f"pyproject.toml: [tool.fasterapi] has no option {key!r}")
-        found[name] = value
+        found[option] = value
     return found
 
 

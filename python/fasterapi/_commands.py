@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -31,7 +31,7 @@ def _searching(function: Any) -> Any:
     return function
 
 
-def fail(text: str) -> Any:
+def fail(text: str) -> NoReturn:
     click.echo(f"Error: {text}", err=True)
     sys.exit(2)
 
@@ -43,7 +43,7 @@ def found_name(path: str | None, name: str | None, entrypoint: str | None, app_d
     try:
         return _discover.find(path, name, entrypoint)
     except _discover.NotFound as error:
-        return fail(str(error))
+        fail(str(error))
 
 
 def _loaded(
@@ -82,7 +82,7 @@ def routes(explain: bool, as_json: bool, **where: Any) -> None:
         _tiers.write(found, explain=explain)
 
 
-class _Percent(click.ParamType):
+class _Percent(click.ParamType):  # type: ignore[type-arg]  # of new releases only
     name = "percent"
 
     def convert(self, value: Any, _: click.Parameter | None, __: click.Context | None) -> float:

@@ -258,7 +258,7 @@ def _threads(server: Server, request: Request, seconds: float) -> int:
 
 
 def table(results: list[Result]) -> list[str]:
-    rows = [("REQUEST", "SAME", "UVICORN/s", "FASTERAPI/s", "CPU us", "CPU us", "TIMES LESS CPU")]
+    rows = [["REQUEST", "SAME", "UVICORN/s", "FASTERAPI/s", "CPU us", "CPU us", "TIMES LESS CPU"]]
     for result in results:
         same = "no" if result.difference else "unsteady" if result.unsteady else "yes"
         cells = [result.request.name, same]
@@ -266,7 +266,7 @@ def table(results: list[Result]) -> list[str]:
             (theirs, their_us), (ours, our_us) = result.speed["uvicorn"], result.speed["fasterapi"]
             cells += [f"{theirs:.0f}", f"{ours:.0f}", f"{their_us:.1f}", f"{our_us:.1f}"]
             cells.append(f"{their_us / our_us:.1f}" if our_us else "-")
-        rows.append((*cells, *("",) * (7 - len(cells))))
+        rows.append([*cells, *[""] * (7 - len(cells))])
     widths = [max(len(row[n]) for row in rows) for n in range(7)]
     return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 

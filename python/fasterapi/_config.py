@@ -300,7 +300,9 @@ class Config:
         if self.loop in ("auto", "uvloop", "zuvloop"):
             name = "uvloop" if self.loop == "auto" else self.loop
             try:
-                return _app.import_from_string(f"{name}:new_event_loop")
+                made: Callable[[], asyncio.AbstractEventLoop]
+                made = _app.import_from_string(f"{name}:new_event_loop")
+                return made
             except _app.ImportFromStringError:
                 if self.loop != "auto":
                     raise UnsupportedOption(
@@ -309,7 +311,8 @@ class Config:
         if self.loop in ("auto", "asyncio"):
             return asyncio.SelectorEventLoop
         try:
-            return _app.import_from_string(self.loop)
+            made = _app.import_from_string(self.loop)
+            return made
         except _app.ImportFromStringError as error:
             logger.error("Error loading custom loop setup function. %s", error)
             sys.exit(STARTUP_FAILURE)

@@ -1,6 +1,11 @@
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, TextIO, final
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from typing import Any, TextIO, final, type_check_only
+
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_Headers = Sequence[tuple[bytes, bytes]]
 
 class ClientDisconnected(OSError):
     """Nothing can be sent: the WebSocket is closed."""
@@ -9,10 +14,83 @@ class ClientDisconnected(OSError):
 class Carrier:
     """The coroutine of a task in which requests run, one after another."""
 
+    __name__: str
+    __qualname__: str
     @property
     def worker(self) -> Worker: ...
     @property
     def cr_await(self) -> Any: ...
+    @property
+    def cr_frame(self) -> None: ...
+    @property
+    def cr_running(self) -> bool: ...
+    def send(self, value: Any, /) -> Any: ...
+    def throw(self, kind: Any, value: Any = ..., traceback: Any = ..., /) -> Any: ...
+    def close(self) -> None: ...
+
+@final
+class Plan:
+    """A route that is served without going through the application."""
+
+    def __new__(
+        cls,
+        *,
+        endpoint: Callable[..., Awaitable[Any]],
+        names: tuple[str, ...],
+        params: tuple[tuple[Any, ...], ...],
+        guards: tuple[tuple[Any, str, Any, bool, int | tuple[Any, ...]], ...],
+        finish: Callable[..., Coroutine[Any, Any, None]],
+        encode: Callable[[Any], bytes],
+        model: tuple[Any, ...] | None,
+        response: type,
+        status: int,
+        parse_cookies: Callable[[str], dict[str, str]],
+        from_json: Callable[[bytes], Any],
+        is_runner: bool,
+        direct: Callable[[Run], Coroutine[Any, Any, None]] | None,
+        hard_guards: int,
+        quick: Callable[[BaseException], Any] | None,
+        steps: tuple[tuple[Any, ...], ...],
+    ) -> Plan: ...
+    @property
+    def served(self) -> int: ...
+    @property
+    def directed(self) -> int: ...
+    @property
+    def passed_on(self) -> int: ...
+    @property
+    def demoted(self) -> bool: ...
+    def sample(
+        self, sampler: Callable[[Run], Coroutine[Any, Any, None]] | None, n: int, /
+    ) -> None: ...
+    def demote(self) -> None: ...
+
+@type_check_only
+class Run:
+    """One request that a plan serves."""
+
+    @property
+    def method(self) -> str: ...
+    def asgi(self) -> tuple[dict[str, Any], _Receive, _Send]: ...
+    def body(self) -> bytes: ...
+    def prepare(self, result: Any, /) -> Any: ...
+    def answer(self, response: Any, /) -> bool: ...
+    def respond(
+        self, body: bytes, status: int | None = None, headers: _Headers = ()
+    ) -> Awaitable[None]: ...
+
+@final
+class PlanTable:
+    """Plans, found by the scope of a request."""
+
+    def __new__(cls, rows: tuple[tuple[str, tuple[str, ...], Plan | None], ...], /) -> PlanTable: ...
+    def find(self, scope: _Scope, /) -> tuple[Plan, tuple[bytes, ...]] | None: ...
+    def bind(
+        self, plan: Plan, scope: _Scope, captures: tuple[bytes, ...], body: bytes, /
+    ) -> tuple[Any, ...] | None: ...
+    def direct(self, plan: Plan, /) -> tuple[Any, ...] | None: ...
+    def call(self, plan: Plan, values: tuple[Any, ...], run: Any, /) -> Awaitable[Any]: ...
+    def body(self, plan: Plan, result: Any, run: Any, /) -> Any: ...
 
 @final
 class Worker:
@@ -39,7 +117,7 @@ class Worker:
         | None = None,
         unix_path: str | None = None,
         server_header: str = "fasterapi",
-        headers: Sequence[tuple[bytes, bytes]] = (),
+        headers: _Headers = (),
         extensions: Sequence[str] = (),
         date_header: bool = True,
         limit_request_line: int = 8192,
@@ -69,6 +147,8 @@ class Worker:
         ws_close_timeout: float | None = 10,
         ws_per_message_deflate: bool = True,
         drain_grace: float = 0.5,
+        routes: Sequence[tuple[str, tuple[str, ...], Plan | None]] | None = None,
+        watch: Any = None,
     ) -> None: ...
     @property
     def connections(self) -> int: ...

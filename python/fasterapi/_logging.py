@@ -114,12 +114,13 @@ class AccessFormatter(DefaultFormatter):
     """For records whose arguments are address, method, target, version and status."""
 
     def prepared(self, record: logging.LogRecord) -> logging.LogRecord:
-        address, method, target, version, status = record.args  # type: ignore[misc]
+        arguments: Any = record.args
+        address, method, target, version, status = arguments
         line = f"{method} {target} HTTP/{version}"
-        answer = status_text(int(status))  # type: ignore[call-overload]
+        answer = status_text(int(status))
         if self.use_colors:
             line = bold(line)
-            answer = colored(answer, _STATUS_COLORS.get(int(status) // 100))  # type: ignore[call-overload]
+            answer = colored(answer, _STATUS_COLORS.get(int(status) // 100))
         record.client_addr, record.request_line, record.status_code = address, line, answer
         return super().prepared(record)
 
@@ -250,4 +251,5 @@ def _read(path: str) -> dict[str, Any]:
             except ImportError as error:
                 raise ImportError("a --log-config in YAML needs PyYAML installed") from error
             loaded = yaml.safe_load(file)
-    return loaded
+    configuration: dict[str, Any] = loaded
+    return configuration

@@ -77,7 +77,7 @@ class Listener:
 
 def tasks_of(worker: _core.Worker) -> list[asyncio.Task[Any]]:
     """Those in which a request runs that is waiting for something."""
-    found = []
+    found: list[asyncio.Task[Any]] = []
     for task in asyncio.all_tasks():
         carrier = task.get_coro()
         if isinstance(carrier, _core.Carrier) and carrier.worker is worker:
@@ -267,8 +267,8 @@ class Server:
         tiers = ", ".join(f"{count} {tier}" for tier, count in state.tiers.items())
         logger.info("Engine: requests by tier: %s", tiers)
         if self.verifier is not None:
-            told = (self.verifier.compared, self.verifier.differing)
-            logger.info("Engine: %d answers compared, %d routes differed", *told)
+            counts = (self.verifier.compared, self.verifier.differing)
+            logger.info("Engine: %d answers compared, %d routes differed", *counts)
 
     def _close_worker(self) -> None:
         self._log_tiers()
@@ -367,8 +367,8 @@ class Server:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        for number in reversed(self._captured_signals):
-            signal.raise_signal(number)
+        for captured in reversed(self._captured_signals):
+            signal.raise_signal(captured)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._captured_signals.append(sig)

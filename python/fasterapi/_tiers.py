@@ -71,7 +71,7 @@ def survey(app: Any) -> Survey:
 def _listed(app: Any) -> Iterable[tuple[tuple[str, ...], str, str]]:
     """What can be said of routes without knowing the framework's release."""
     routes = list(getattr(app, "routes", ()))
-    routing = sys.modules.get("fastapi.routing")
+    routing: Any = sys.modules.get("fastapi.routing")
     if hasattr(routing, "iter_route_contexts"):
         routes = list(routing.iter_route_contexts(routes))
     for route in routes:

@@ -43,7 +43,7 @@ def _holds(guard: tuple[Any, str, Any, bool, int | tuple[Any, ...]]) -> bool:
     target, attribute, expected, anything, size = guard
     if attribute == "dependency_overrides":
         return True  # plans look at it themselves, and compiling again would not help
-    value = getattr(target, attribute, None)
+    value: Any = getattr(target, attribute, None)
     if isinstance(size, tuple):
         return value is expected and len(value) == len(size) and all(map(operator.is_, value, size))
     return (anything or value is expected) and (size < 0 or len(value) == size)

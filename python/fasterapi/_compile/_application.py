@@ -401,7 +401,7 @@ def compile_app(app: Any) -> Compiled:
     open_end = True
     for context in iter_route_contexts(app.router.routes):
         original: BaseRoute = context.original_route
-        effective = context._effective_route
+        effective: Any = context._effective_route
         if isinstance(original, WebSocketRoute):
             why = "WebSockets are served by the application"
             routes.append(Route(effective.path, (), None, why, kind="websocket"))

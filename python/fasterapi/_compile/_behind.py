@@ -7,7 +7,7 @@ that finds a plan by the scope as the middleware has left it, or calls what was 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -19,7 +19,7 @@ from fasterapi import _core
 from fasterapi._compile._extract import LEFT, answer_error
 from fasterapi._compile._select import Select, exceptions_of
 
-Message = dict[str, Any]
+Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 

@@ -106,12 +106,14 @@ def quick_of(app: Any) -> Quick:
     """quick(error) gives the answer to an exception if its handler is FastAPI's own, which
     looks at nothing else; else None."""
     by_class, by_status = handlers_of(app)
-    known = (http_exception_handler, request_validation_exception_handler)
+    known: tuple[Any, ...] = (http_exception_handler, request_validation_exception_handler)
 
     def quick(error: BaseException) -> Response | None:
         if not isinstance(error, Exception):
             return None
-        handler = by_status.get(error.status_code) if isinstance(error, HTTPException) else None
+        handler: Any = None
+        if isinstance(error, HTTPException):
+            handler = by_status.get(error.status_code)
         if handler is None:
             handler = _lookup_exception_handler(by_class, error)
         if handler not in known:

@@ -14,7 +14,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 _STARLETTE = tuple(map(int, importlib.metadata.version("starlette").split(".")[:2]))
 
 # What FastAPI puts around the middleware of users, from the outermost.
-OUTER: tuple[type, ...] = (ServerErrorMiddleware, ExceptionTelemetryMiddleware)
+OUTER: tuple[Any, ...] = (ServerErrorMiddleware, ExceptionTelemetryMiddleware)
 try:
     from fastapi._body_limit import AppBodyLimitMiddleware
 except ModuleNotFoundError:  # before FastAPI 0.164

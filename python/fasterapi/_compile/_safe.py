@@ -12,7 +12,8 @@ from fasterapi._compile._params import native_rows
 # In openapi_extra of a path operation; True or False decides.
 MARK = "x-fasterapi-safe"
 # Of all that code objects can hold, what calls nothing, stores nothing and waits for nothing.
-_HARMLESS = ("LOAD_CONST", "LOAD_FAST", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_SMALL_INT")
+_HARMLESS: tuple[str, ...] = ("LOAD_CONST", "LOAD_FAST", "LOAD_GLOBAL", "LOAD_DEREF")
+_HARMLESS += ("LOAD_SMALL_INT",)
 _HARMLESS += ("RESUME", "RETURN_", "BUILD_", "LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE")
 _HARMLESS += ("DICT_MERGE", "FORMAT_", "CONVERT_VALUE", "POP_TOP", "COPY", "NOP", "SWAP")
 _HARMLESS += ("COPY_FREE_VARS", "RETURN_GENERATOR", "IS_OP", "CACHE", "STORE_FAST", "POP_JUMP_")

@@ -38,7 +38,8 @@ NO_HURRY: dict[str, Any] = {
 
 def runs_asyncio(portal: Any) -> bool:
     """The engine is a guest of asyncio's loop only; what cannot go there is counted."""
-    return portal.call(in_asyncio)
+    found: bool = portal.call(in_asyncio)
+    return found
 
 
 async def in_asyncio() -> bool:

@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from starlette import testclient as stock
+import starlette.testclient
 
 from fasterapi.testclient import _async_transport, _transport
+
+stock: Any = starlette.testclient
 
 
 def swap(*, asynchronous: bool = False) -> Callable[[], None]:

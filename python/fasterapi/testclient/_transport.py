@@ -14,7 +14,7 @@ from fasterapi.testclient._exchange import HttpExchange, runs_asyncio
 from fasterapi.testclient._plans import Table, table_of
 from fasterapi.testclient._websocket import EngineSession
 
-httpx = stock.httpx
+httpx: Any = vars(stock)["httpx"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # Set on requests whose whole answer is read at once: nobody need wait for the reader.
@@ -151,7 +151,7 @@ class Answer:
         self.exit_stack.close()
 
 
-class AnswerStream(httpx.SyncByteStream):
+class AnswerStream(httpx.SyncByteStream):  # type: ignore[misc]  # of the httpx that is there
     def __init__(self, answer: Answer, request: Any) -> None:
         self._pieces = answer.pieces(request)
         self._answer = answer
@@ -188,7 +188,7 @@ def errors_of_httpx(httpx: Any, request: Any) -> Iterator[None]:
         raise httpx.RemoteProtocolError(str(error), request=request) from error
 
 
-def fields_of(head: h11.Response, exchange: HttpExchange) -> _wire.Headers:
+def fields_of(head: _wire.Head, exchange: HttpExchange) -> _wire.Headers:
     """Those that the application has set; all of an answer of the engine's own."""
     fields = head.headers.raw_items()
     if not exchange.entered:
@@ -196,7 +196,7 @@ def fields_of(head: h11.Response, exchange: HttpExchange) -> _wire.Headers:
     return _wire.without_framing(fields, exchange.header_names)
 
 
-def _response_of(request: Any, head: h11.Response, exchange: HttpExchange, stream: Any) -> Any:
+def _response_of(request: Any, head: _wire.Head, exchange: HttpExchange, stream: Any) -> Any:
     headers = fields_of(head, exchange)
     response = httpx.Response(head.status_code, headers=headers, stream=stream, request=request)
     if exchange.trailers is not None:

@@ -144,14 +144,15 @@ class EngineSession(stock.WebSocketTestSession):
         if head.status_code == 101:
             fields = dict(head.headers)
             protocol = fields.get(b"sec-websocket-protocol")
-            self.accepted_subprotocol = protocol.decode() if protocol is not None else None
+            accepted: Any = protocol.decode() if protocol is not None else None
+            self.accepted_subprotocol = accepted
             self.extra_headers = exchange.accepted_headers
             if early := self._wire.behind_head():
                 self._take(early)
         else:
             self._raise_refused(exchange, head)
 
-    def _raise_refused(self, exchange: WebSocketExchange, head: h11.Response) -> None:
+    def _raise_refused(self, exchange: WebSocketExchange, head: _wire.Head) -> None:
         if exchange.refused is not None:
             self._raise_on_close(exchange.refused)
         if exchange.entered and not exchange.denied:

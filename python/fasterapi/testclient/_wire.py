@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import select
 import socket
+from typing import Any
 
 import h11
 
@@ -21,6 +22,7 @@ LINE_END = re.compile(rb"[\r\n\0]")
 FRAMING = {b"connection", b"content-length", b"date", b"server", b"transfer-encoding"}
 
 Headers = list[tuple[bytes, bytes]]
+Head = h11.Response | h11.InformationalResponse  # the latter with status 101
 
 
 class UnsendableRequest(ValueError):
@@ -112,15 +114,16 @@ class Parser:
         """b"" at the end of the connection."""
         self._h11.receive_data(data)
 
-    def head(self) -> h11.Response | h11.InformationalResponse | None:
+    def head(self) -> Head | None:
         """That of the final answer, of status 101 after an upgrade; None when more must
         come first."""
         while True:
-            event = self._h11.next_event()
+            event: Any = self._h11.next_event()
             if event is h11.NEED_DATA:
                 return None
             if isinstance(event, h11.Response) or getattr(event, "status_code", 0) == 101:
-                return event
+                final: Head = event
+                return final
             if not isinstance(event, h11.InformationalResponse):
                 raise h11.RemoteProtocolError("the connection ended before the answer")
 
@@ -149,7 +152,7 @@ class Wire(Parser):
         self.duplex = Duplex(end)
         self.duplex.outgoing += request
 
-    def response(self) -> h11.Response | h11.InformationalResponse:
+    def response(self) -> Head:
         while (head := self.head()) is None:
             self.move()
         return head
