@@ -93,6 +93,7 @@ def test_check_wants_a_percentage(site: pathlib.Path, value: str) -> None:
         "fastapi.routing:get_request_handler",
         "fastapi.routing:run_endpoint_function",
         "fastapi.routing:solve_dependencies",  # as routing has imported it
+        "fastapi.concurrency:contextmanager_in_threadpool",
         "fastapi.routing:APIRoute.get_route_handler",
         "fastapi.applications:FastAPI.__call__",
         "fastapi.dependencies.utils:request_params_to_args",

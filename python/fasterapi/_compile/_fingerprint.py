@@ -7,6 +7,7 @@ everything by itself."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -28,6 +29,9 @@ REPLICATED: dict[str, tuple[str, ...]] = {
         *("ModelField.__post_init__", "_regenerate_error_with_loc", "get_missing_field_error"),
     ),
     "fastapi.applications": ("FastAPI.__call__", "FastAPI.build_middleware_stack"),
+    "fastapi.concurrency": (
+        *("contextmanager_in_threadpool", "_asynccontextmanager_with_shielded_exit"),
+    ),
     "fastapi.dependencies.models": (
         *("_get_cache_key", "_get_oauth_scopes", "_get_computed_scope", "_uses_scopes"),
         *("_is_gen_callable", "_is_gen_callable_cached", "_is_coroutine_callable"),
@@ -176,9 +180,15 @@ def _found(module: ModuleType, name: str) -> Any:
             return None
     if isinstance(found, (classmethod, staticmethod)):
         return found.__func__
-    if type(found) is type(functools.lru_cache(len)):
+    if type(found) is type(functools.lru_cache(len)) or _is_context_manager(found):
         return found.__wrapped__
     return found
+
+
+def _is_context_manager(found: Any) -> bool:
+    """What contextlib.asynccontextmanager() makes."""
+    made = contextlib.asynccontextmanager.__code__.co_consts
+    return getattr(found, "__code__", None) in made and hasattr(found, "__wrapped__")
 
 
 def _check_own(module: ModuleType, name: str, found: Any) -> None:

@@ -234,6 +234,7 @@ class _Writer:
         self.changed = self.changed or may_change_request(sub)
 
     def _solve(self, sub: Dependant, variable: str, arguments: str) -> None:
+        assert sub.call is not None
         of_loop = _is_async_gen_callable(sub.call)
         if not of_loop and not _is_gen_callable(sub.call):
             self.source.add(f"{variable} = {self._call(sub, arguments)}")
