@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi import routing
@@ -35,7 +36,7 @@ def body_limit_of(holder: Any) -> int | None:
     return limit
 
 
-def body_limit_error_of(scope: dict[str, Any], error: Exception) -> Exception | None:
+def body_limit_error_of(scope: MutableMapping[str, Any], error: Exception) -> Exception | None:
     """What is to be raised in place of an error of reading, if a limit of the body is behind
     it; likewise."""
     if _limits is None or _limits.MAX_BODY_SIZE_SCOPE_KEY not in scope:
@@ -44,14 +45,14 @@ def body_limit_error_of(scope: dict[str, Any], error: Exception) -> Exception | 
     return found
 
 
-def apply_form_limits(scope: dict[str, Any], holder: Any) -> None:
+def apply_form_limits(scope: MutableMapping[str, Any], holder: Any) -> None:
     """What an APIRouter, or an inclusion, notes in a scope that it is given; FastAPI 0.165
     began with it."""
     if _apply is not None:
         _apply(scope, holder.form_limits)
 
 
-def form_limits_of(scope: dict[str, Any], limits: Any) -> dict[str, Any]:
+def form_limits_of(scope: MutableMapping[str, Any], limits: Any) -> dict[str, Any]:
     """Keywords of Request.form() for a route with `limits`; likewise."""
     if _resolve is None:
         return {}
