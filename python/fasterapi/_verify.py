@@ -8,6 +8,7 @@ answer twice in the application either is not looked at any more."""
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import http.client
 import io
 import logging
@@ -48,21 +49,23 @@ class Verifier:
 
     def watch(self, compiled: Compiled) -> int:
         """Returns how many routes are looked at."""
-        routes = [r for r in compiled.routes if r.safe and r.tier == "compiled"]
-        if routes and compiled.table:
-            self._table = compile_app(self.made_app).table  # plans that nobody samples
+        # Of plans before and behind known middleware it is the one before.
+        served = {plan for _, _, plan in compiled.table if plan is not None}
+        routes = [r for r in compiled.routes if r.safe and served & {r.outer, r.plan}]
+        routes = [route for route in routes if route.tier == "compiled"]
+        if routes:
+            # Plans that nobody samples.
+            self._table = compile_app(self.made_app, apart=True).table
             for route in routes:
                 self._next(route)
-            return len(routes)
-        return 0
+        return len(routes)
 
     def _next(self, route: Route) -> None:
         """Each request by chance, with the same probability: so far away is the next one."""
-        assert route.plan is not None
         away = 1
         if self.rate < 1:
             away = 1 + int(math.log(1 - random.random()) / math.log1p(-self.rate))
-        route.plan.sample(self._sampler(route), away)
+        _sampled(route).sample(self._sampler(route), away)
 
     def _sampler(self, route: Route) -> Callable[[Any], Coroutine[Any, Any, None]]:
         async def sampled(run: Any) -> None:
@@ -75,7 +78,11 @@ class Verifier:
                 messages.append(message)
                 await send(message)
 
-            await self.app(scope, receive, kept)
+            token = by_application().set(True)
+            try:
+                await self.app(scope, receive, kept)
+            finally:
+                by_application().reset(token)
             if len(self._running) < AT_ONCE:
                 comparing = self._compare(route, request, scope["method"], _captured(messages))
                 task = asyncio.get_running_loop().create_task(comparing)
@@ -85,7 +92,6 @@ class Verifier:
         return sampled
 
     async def _compare(self, route: Route, request: bytes, method: str, expected: Answer) -> None:
-        assert route.plan is not None
         try:
             ours = await self._asked(request, method, self._table)
             same = ours == expected
@@ -98,10 +104,12 @@ class Verifier:
             return
         if not steady:
             logger.info("Engine: %s gives another answer each time: not verified", route.path)
-            route.plan.sample(None, 0)
+            _sampled(route).sample(None, 0)
             return
         self.differing += 1
-        route.plan.demote()
+        for plan in (route.outer, route.plan):
+            if plan is not None:
+                plan.demote()
         logger.error(
             "Engine: %s %s differs when it is compiled, and is served through ASGI from now on: "
             "%r instead of %r",
@@ -111,7 +119,10 @@ class Verifier:
     async def _asked(self, request: bytes, method: str, table: Any) -> Answer:
         """What a worker of its own answers."""
         loop = asyncio.get_running_loop()
-        worker = _core.Worker(self.app, loop, routes=table, **self.options)
+        context = contextvars.copy_context()
+        context.run(by_application().set, table is None)
+        # Requests run in copies of the context in which it is made.
+        worker = context.run(lambda: _core.Worker(self.app, loop, routes=table, **self.options))
         ours, served = socket.socketpair()
         try:
             ours.setblocking(False)
@@ -126,6 +137,19 @@ class Verifier:
             loop.remove_reader(worker.fileno())
             worker.close()
             ours.close()
+
+
+def _sampled(route: Route) -> _core.Plan:
+    plan = route.outer or route.plan
+    assert plan is not None
+    return plan
+
+
+def by_application() -> contextvars.ContextVar[bool]:
+    """Of a compiler that has been imported by now."""
+    from fasterapi._compile import _behind
+
+    return _behind.by_application
 
 
 def _bytes_of(scope: dict[str, Any]) -> bytes:

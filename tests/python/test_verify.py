@@ -6,6 +6,7 @@ import re
 import time
 
 import peers
+import pytest
 
 
 def get(server: peers.Server, path: str) -> str:
@@ -23,8 +24,9 @@ def wait_for(server: peers.Server, text: str) -> str:
     return server.text("err")
 
 
-def test_verify(site: pathlib.Path, loop: str, tmp_path: pathlib.Path) -> None:
-    options = ("verify_app:app", "--port", "0", "--loop", loop, "--engine", "auto")
+@pytest.mark.parametrize("app", ["app", "behind"])
+def test_verify(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, app: str) -> None:
+    options = (f"verify_app:{app}", "--port", "0", "--loop", loop, "--engine", "auto")
     with peers.serving("fasterapi", site, tmp_path, *options, "--verify", "100%") as server:
         assert "Engine: 4 routes are verified" in server.text("err")
         for n in range(3):
@@ -49,8 +51,9 @@ def test_verify(site: pathlib.Path, loop: str, tmp_path: pathlib.Path) -> None:
     assert "requests by tier:" in told
 
 
-def test_without(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    options = ("verify_app:app", "--port", "0", "--engine", "auto")
+@pytest.mark.parametrize("app", ["app", "behind"])
+def test_without(site: pathlib.Path, tmp_path: pathlib.Path, app: str) -> None:
+    options = (f"verify_app:{app}", "--port", "0", "--engine", "auto")
     with peers.serving("fasterapi", site, tmp_path, *options) as server:
         assert get(server, "/wrong") == '"compiled"'
         assert "verified" not in server.text("err")

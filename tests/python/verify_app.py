@@ -4,6 +4,8 @@ import itertools
 import os
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 SAFE = {"x-fasterapi-safe": True}
 app = FastAPI()
@@ -49,3 +51,10 @@ async def wrong():
 @app.get("/calls", openapi_extra={"x-fasterapi-safe": False})
 async def all_calls():
     return calls
+
+
+# The same behind middleware that the core does by itself where an answer is plain.
+behind = FastAPI()
+behind.add_middleware(GZipMiddleware, minimum_size=5)
+behind.add_middleware(CORSMiddleware, allow_origins=["*"])
+behind.router.routes.extend(app.router.routes[4:])

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["NotCompiled", "compile_app", "is_current"]
 
 
-def compile_app(app: Any) -> Compiled:
-    """Raises NotCompiled when the application as a whole cannot be."""
+def compile_app(app: Any, *, apart: bool = False) -> Compiled:
+    """Raises NotCompiled when the application as a whole cannot be. `apart`: plans of an
+    earlier call stay in use behind its middleware."""
     if "fastapi" not in sys.modules:  # then nothing here is an instance of its classes
         raise NotCompiled("it is no application of FastAPI")
     from fasterapi._compile import _fingerprint
@@ -27,7 +28,7 @@ def compile_app(app: Any) -> Compiled:
     # It imports names that only the releases have which are known.
     from fasterapi._compile import _application
 
-    return _application.compile_app(app)
+    return _application.compile_app(app, apart=apart)
 
 
 def is_current(compiled: Compiled, app: Any) -> bool:

@@ -392,8 +392,9 @@ def _pattern(path: str) -> str | None:
     return path
 
 
-def compile_app(app: Any) -> Compiled:
-    """Raises NotCompiled when the application as a whole cannot be."""
+def compile_app(app: Any, *, apart: bool = False) -> Compiled:
+    """Raises NotCompiled when the application as a whole cannot be. `apart`: plans behind
+    its middleware stay those that are there."""
     _check_application(app)
     compiler = _Compiler(app)
     routes: list[Route] = []
@@ -426,7 +427,8 @@ def compile_app(app: Any) -> Compiled:
         # What it answers is unknown, and it comes before all that follows.
         open_end = False
     if compiler.behind:
-        install(app, _core.PlanTable(tuple(table)), compiler.entries)
+        if not apart:
+            install(app, _core.PlanTable(tuple(table)), compiler.entries)
         stepped = tuple(
             (pattern, methods, None if plan is None else compiler.stepped.get(plan))
             for pattern, methods, plan in table

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack
+from contextvars import ContextVar
 from typing import Any
 
 from fastapi import FastAPI
@@ -22,6 +23,9 @@ from fasterapi._compile._select import Select, exceptions_of
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+# Set in the context of requests that no plan may answer.
+by_application: ContextVar[bool] = ContextVar("fasterapi_by_application", default=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +140,7 @@ class Dispatcher:
         self.entries = {entry.plan: entry for entry in entries}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        found = self.table.find(scope)
+        found = None if by_application.get() else self.table.find(scope)
         if found is None:
             await self.app(scope, receive, send)
             return
