@@ -1,0 +1,84 @@
+"""Tasks, timeouts, cancellation and signals in handlers are what they are under uvicorn, in
+every tier and on both loops."""
+
+import pathlib
+import re
+import signal
+import threading
+import time
+
+import async_app
+import compare
+import peers
+import pytest
+from corpus import simple
+
+ENGINES = ("asgi", "auto")
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def servers(
+    site: pathlib.Path, loop: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+):
+    logs = tmp_path_factory.mktemp("async")
+    env = {"FASTERAPI_ENGINE": request.param}
+    with compare.pair(site, logs, "async_app:app", "--loop", loop, env=env) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", async_app.NAMES)
+def test_same(servers: compare.Pair, name: str, report: compare.Report) -> None:
+    """Twice each, and then the probe: nothing that one leaves in its task meets the next."""
+    cases = [simple(f"/{way}/{name}") for way in async_app.WAYS for _ in range(2)]
+    compare.check(servers, "tasks", cases, report)
+
+
+def test_tiers(servers: compare.Pair) -> None:
+    """Those that are meant to be compiled are: otherwise half of this would not be tested."""
+    if "Engine: " in servers.ours.text("err"):
+        compiled, direct, _ = compare.tiers_of(servers.ours)
+        assert compiled >= 2 * len(async_app.NAMES)
+        assert direct >= len(async_app.NAMES)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_signals_under_load(
+    site: pathlib.Path, loop: str, tmp_path: pathlib.Path, engine: str
+) -> None:
+    """A Python handler runs between the polls of C, however much there is to do; SIGINT ends
+    the server, which answers what it has been asked."""
+    options = ("async_app:app", "--port", "0", "--loop", loop, "--engine", engine)
+    pipeline = b"GET /called/at_once HTTP/1.1\r\nHost: test\r\n\r\n" * 16
+    with peers.serving("fasterapi", site, tmp_path, *options, "--no-access-log") as server:
+        asked, counts = threading.Event(), [0, 0, 0]
+
+        def ask(n: int) -> None:
+            with server.connect() as s:
+                reader = peers.Reader(s)
+                while not asked.is_set():
+                    s.sendall(pipeline)
+                    for _ in range(16):
+                        answer = peers.answer_of(reader, "GET")
+                        if answer.status is None:  # the server has been told to end
+                            return
+                        assert answer.status == 200
+                        counts[n] += 1
+
+        threads = [threading.Thread(target=ask, args=(n,)) for n in range(len(counts))]
+        for thread in threads:
+            thread.start()
+        for n in range(1, 11):
+            server.process.send_signal(signal.SIGUSR1)
+            deadline = time.monotonic() + 10
+            while server.text("out").count("noted") < n:
+                assert time.monotonic() < deadline, server.text("err")
+                time.sleep(0.01)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(20) == 0
+        asked.set()
+        for thread in threads:
+            thread.join(20)
+            assert not thread.is_alive()
+        assert min(counts) >= 16
+        assert re.search(r"Finished server process", server.text("err"))
+        assert "Traceback" not in server.text("err")
