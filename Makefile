@@ -84,4 +84,4 @@ install: build ## install under PREFIX (default /usr/local); DESTDIR is respecte
 
 clean: ## remove the build directories and the Python environments
 	rm -rf build-release build-dev build-clang build-asan build-tsan build-fuzz build-python-* \
-		build-package-* build-wheel-* build-reference .venv .venv-python .venv-python-* .venv-challenge .venv-bench
+		build-package-* build-wheel-* build-reference build-suites .venv .venv-*

@@ -12,8 +12,11 @@ import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
+from typing import NoReturn
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -365,3 +368,17 @@ def machine_lines(m: dict) -> str:
 
 def as_json(value) -> str:
     return json.dumps(value, indent=2, default=dataclasses.asdict)
+
+
+def kept(result: dict, a, met: Iterable[bool]) -> int:
+    """Writes the file that `--json` names; the exit status, of `--strict`, too."""
+    a.json.parent.mkdir(parents=True, exist_ok=True)
+    a.json.write_text(as_json(result) + "\n")
+    return 1 if a.strict and not all(met) else 0
+
+
+def run_program(main: Callable[[], int]) -> NoReturn:
+    try:
+        sys.exit(main())
+    except (BenchError, OSError) as e:
+        sys.exit(f"{pathlib.Path(sys.argv[0]).stem}: {e}")

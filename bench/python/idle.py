@@ -21,7 +21,6 @@ import resource
 import socket
 import statistics
 import subprocess
-import sys
 import time
 
 import servers
@@ -205,13 +204,8 @@ def main() -> int:
         print("\nimports of the command, the slowest: own ms, with what they import")
         for own, together, name in slow_imports(12):
             print(f"{own:8.1f} {together:8.1f}  {name}")
-    a.json.parent.mkdir(parents=True, exist_ok=True)
-    a.json.write_text(loadlib.as_json({"machine": machine, "rows": rows}) + "\n")
-    return 1 if a.strict and not all(r.met for r in rows) else 0
+    return loadlib.kept({"machine": machine, "rows": rows}, a, [r.met for r in rows])
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (loadlib.BenchError, OSError) as e:
-        sys.exit(f"idle: {e}")
+    loadlib.run_program(main)

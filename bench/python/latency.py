@@ -21,7 +21,6 @@ import json
 import pathlib
 import resource
 import subprocess
-import sys
 
 import servers
 
@@ -214,16 +213,12 @@ def main() -> int:
         check_tier(said[servers.OURS])
     verdicts = judge(samples)
     print_report(samples, verdicts, machine, a)
-    a.json.parent.mkdir(parents=True, exist_ok=True)
     rows = [{"what": what, "server": who, "samples": s} for (what, who), s in samples.items()]
     result = {"machine": machine, "engine": a.engine, "rows": rows, "verdicts": verdicts}
-    a.json.write_text(loadlib.as_json(result) + "\n")
+    status = loadlib.kept(result, a, [v.met for v in verdicts])
     print(f"Written: {a.json}")
-    return 1 if a.strict and not all(v.met for v in verdicts) else 0
+    return status
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (loadlib.BenchError, OSError) as e:
-        sys.exit(f"latency: {e}")
+    loadlib.run_program(main)

@@ -18,7 +18,6 @@ import contextlib
 import dataclasses
 import http.client
 import pathlib
-import sys
 
 import chart
 import servers
@@ -273,18 +272,14 @@ def main() -> int:
         raise loadlib.BenchError(f"no case has {a.only!r} in its name")
     verdicts = judge(rows, a.engine)
     print_report(rows, verdicts, machine, a)
-    a.json.parent.mkdir(parents=True, exist_ok=True)
     method = {"engine": a.engine, "rounds": a.rounds, "seconds": a.seconds}
     method["connections"] = CONNECTIONS
     result = {"machine": machine, "method": method, "rows": rows, "verdicts": verdicts}
-    a.json.write_text(loadlib.as_json(result) + "\n")
+    status = loadlib.kept(result, a, [v.met for v in verdicts])
     a.svg.write_text(chart.bars(rows, machine, method))
     print(f"Written: {a.json} and {a.svg}")
-    return 1 if a.strict and not all(v.met for v in verdicts) else 0
+    return status
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (loadlib.BenchError, OSError) as e:
-        sys.exit(f"run: {e}")
+    loadlib.run_program(main)

@@ -18,7 +18,6 @@ import pathlib
 import random
 import re
 import socket
-import sys
 import tempfile
 import time
 
@@ -257,14 +256,9 @@ def main() -> int:
     if not rows:
         raise loadlib.BenchError(f"no case has {a.only!r} in its name")
     print_report(rows, verdicts, machine, a)
-    a.json.parent.mkdir(parents=True, exist_ok=True)
     result = {"machine": machine, "rows": rows, "verdicts": verdicts}
-    a.json.write_text(loadlib.as_json(result) + "\n")
-    return 1 if a.strict and not all(v.met for v in verdicts) else 0
+    return loadlib.kept(result, a, [v.met for v in verdicts])
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (loadlib.BenchError, OSError) as e:
-        sys.exit(f"transfer: {e}")
+    loadlib.run_program(main)

@@ -14,7 +14,6 @@ import dataclasses
 import json
 import pathlib
 import subprocess
-import sys
 
 import servers
 
@@ -186,14 +185,9 @@ def main() -> int:
                 rows += rows_of(case, take_turns(program, running, case, a))
     verdicts = judge(rows)
     print_report(rows, verdicts, machine, a)
-    a.json.parent.mkdir(parents=True, exist_ok=True)
     result = {"machine": machine, "rows": rows, "verdicts": verdicts}
-    a.json.write_text(loadlib.as_json(result) + "\n")
-    return 1 if a.strict and not all(v.met for v in verdicts) else 0
+    return loadlib.kept(result, a, [v.met for v in verdicts])
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (loadlib.BenchError, OSError) as e:
-        sys.exit(f"websocket: {e}")
+    loadlib.run_program(main)
