@@ -281,7 +281,9 @@ struct Worker {
     WebSocket *handshakes; /* those that the application has not answered; borrowed */
 
     plan_route *plan_routes;
-    unsigned long long polls;        /* rounds of poll() so far */
+    plan_route *missing,
+        *slash;               /* of these: for paths that no route has, see plan_miss.c */
+    unsigned long long polls; /* rounds of poll() so far */
     unsigned long long through_asgi; /* requests that the application was called for */
     Run *spare_run;                  /* memory of one that is over, or NULL */
     json_text text;                  /* the body being written; its memory is kept */

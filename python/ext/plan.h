@@ -119,16 +119,19 @@ struct plan_route {
 /* Whether a path means to Python's patterns and convertors what it means to the core.
    They let the end be before a newline; and int() refuses more digits than it was told
    to, never fewer than 640, even when nobody wants the number. */
+enum { PLAN_PATH_MAX = 640 };
+
 static inline bool
 plan_path_is_plain(fa_slice path)
 {
-    enum { DIGITS = 640 };
-
-    return path.len <= DIGITS && memchr(path.p, '\n', path.len) == NULL;
+    return path.len <= PLAN_PATH_MAX && memchr(path.p, '\n', path.len) == NULL;
 }
 
 /* An fa_handler; `user_data` is the plan_route. */
 int plan_on_request(fa_request *req, void *user_data);
+
+/* An fa_handler for what no route has; `user_data` is the Worker. */
+int plan_on_miss(fa_request *req, void *user_data);
 
 /* Whether those from `from` up to, not including, `to` hold. */
 bool plan_guards_hold(const Plan *plan, Py_ssize_t from, Py_ssize_t to);

@@ -39,6 +39,38 @@ reads_body(const Plan *plan)
     return false;
 }
 
+/* NULL with an exception: no plan, or no memory. */
+static plan_route *
+keep(Worker *worker, PyObject *object)
+{
+    plan_route *kept;
+
+    if (!PyObject_TypeCheck(object, worker->core->plan_type)) {
+        PyErr_SetString(PyExc_TypeError, "a route has a Plan or None");
+        return NULL;
+    }
+    kept = PyMem_New(plan_route, 1);
+    if (kept == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    *kept = (plan_route){
+        .worker = worker, .plan = (Plan *)object, .next = worker->plan_routes};
+    worker->plan_routes = kept;
+    return kept;
+}
+
+/* (None, plan or None, plan or None) */
+static int
+add_misses(Worker *worker, PyObject *missing, PyObject *slash)
+{
+    if (missing != Py_None && (worker->missing = keep(worker, missing)) == NULL)
+        return -1;
+    if (slash != Py_None && (worker->slash = keep(worker, slash)) == NULL)
+        return -1;
+    return 0;
+}
+
 static int
 add(Worker *worker, PyObject *row)
 {
@@ -50,21 +82,18 @@ add(Worker *worker, PyObject *row)
                       .whole_if_there = true};
     int rv;
 
-    if (!PyArg_ParseTuple(row, "sOO:route", &pattern, &methods, &object) ||
-        plan_methods_of(&route.methods, methods) < 0)
+    if (!PyArg_ParseTuple(row, "zOO:route", &pattern, &methods, &object))
+        return -1;
+    if (pattern == NULL)
+        return add_misses(worker, methods, object);
+    if (plan_methods_of(&route.methods, methods) < 0)
         return -1;
     route.pattern = pattern;
     if (object != Py_None) {
-        plan_route *kept = PyMem_New(plan_route, 1);
+        plan_route *kept = keep(worker, object);
 
-        if (kept == NULL || !PyObject_TypeCheck(object, worker->core->plan_type)) {
-            PyMem_Free(kept);
-            PyErr_SetString(PyExc_TypeError, "a route has a Plan or None");
+        if (kept == NULL)
             return -1;
-        }
-        *kept = (plan_route){
-            .worker = worker, .plan = (Plan *)object, .next = worker->plan_routes};
-        worker->plan_routes = kept;
         route.handler = plan_on_request;
         route.user_data = kept;
         /* FastAPI, too, has the whole body before it begins. */
@@ -98,6 +127,7 @@ plan_add_routes(Worker *worker)
 void
 plan_free_routes(Worker *worker)
 {
+    worker->missing = worker->slash = NULL;
     while (worker->plan_routes != NULL) {
         plan_route *next = worker->plan_routes->next;
 

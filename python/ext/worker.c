@@ -1,5 +1,6 @@
 /* A worker of the server in a running asyncio loop, as Python sees it. */
 #include "message.h"
+#include "plan.h"
 
 void
 worker_report(Worker *worker, const char *message, PyObject *error)
@@ -64,7 +65,7 @@ static int
 make_worker(Worker *self)
 {
     const fa_route all = {
-        .handler = cycle_on_request,
+        .handler = plan_on_miss,
         .user_data = self,
         .stream_body = true,
         .whole_if_there = true,

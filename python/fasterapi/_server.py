@@ -92,6 +92,7 @@ class ServerState:
     def __init__(self) -> None:
         self.worker: _core.Worker | None = None
         self.routes: list[Route] = []  # with the requests of each by tier: Route.requests
+        self.misses: list[_core.Plan] = []  # for paths and methods that no route has
 
     @property
     def connections(self) -> int:
@@ -115,7 +116,7 @@ class ServerState:
         """Requests by the tier that has served them."""
         if self.worker is None:
             return {}
-        found = {"compiled": 0, "direct": 0}
+        found = {"compiled": sum(plan.served for plan in self.misses), "direct": 0}
         for route in self.routes:
             for tier in found:
                 found[tier] += route.requests.get(tier, 0)
@@ -243,6 +244,7 @@ class Server:
         if compiled is None:
             return None
         self.server_state.routes = compiled.routes
+        self.server_state.misses = compiled.misses
         if self.config.verify:
             config = self.config
             self.verifier = Verifier(

@@ -127,3 +127,11 @@ def test_with_lifespan() -> None:
         assert client.get("/waits").json() == 1
     with client.stream("GET", "/"):
         pass
+
+
+def test_misses() -> None:
+    assert client.get("/none").json() == {"detail": "Not Found"}
+    assert client.post("/scope").headers["allow"] == "GET"
+    answer = client.get("/scope/?a=b", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "http://testserver/scope?a=b")
+    assert client.get("/openapi.json").json()["openapi"] == "3.1.0"

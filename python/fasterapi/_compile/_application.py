@@ -15,7 +15,6 @@ from fastapi._compat.v2 import _regenerate_error_with_loc
 from fastapi.exceptions import ResponseValidationError
 from fastapi.routing import (
     APIRoute,
-    _IncludedRouter,
     iter_route_contexts,
 )
 from pydantic_core import SchemaSerializer, ValidationError, from_json
@@ -29,6 +28,17 @@ from fasterapi._compile._behind import Entry, install
 from fasterapi._compile._build import context_of, needs_builder
 from fasterapi._compile._fingerprint import check_handler
 from fasterapi._compile._known import steps_of
+from fasterapi._compile._misses import (
+    guards_of,
+    has_fallbacks,
+    has_own_way,
+    is_usual,
+    not_allowed,
+    not_found,
+    redirect,
+    routers_of,
+    select_none_of,
+)
 from fasterapi._compile._outcome import (
     Direct,
     direct_of,
@@ -98,7 +108,8 @@ class Compiled:
     app: FastAPI
     routes: list[Route]
     guards: list[Guard]  # of all plans
-    table: tuple[tuple[str, tuple[str, ...], _core.Plan | None], ...]
+    table: tuple[tuple[Any, ...], ...]
+    misses: list[_core.Plan]  # those for paths and methods that it does not have
 
     @property
     def counts(self) -> dict[str, int]:
@@ -115,6 +126,8 @@ def _check_application(app: Any) -> None:
         raise NotCompiled(f"{type(app).__name__} is not exactly fastapi.FastAPI")
     if app.root_path:
         raise NotCompiled("the application has a root_path")
+    if any(map(has_own_way, routers_of(app))):
+        raise NotCompiled("a router has a way of its own to find routes")
     if app.middleware_stack is None:
         app.middleware_stack = app.build_middleware_stack()
     if app._native_telemetry.enabled():
@@ -162,14 +175,8 @@ def _guards(app: FastAPI) -> list[Guard]:
         (app, "middleware_stack", app.middleware_stack, False, -1),
         (app, "router", app.router, False, -1),
     ]
-    routers, seen = [app.router], set()
-    while routers:
-        router = routers.pop()
-        if id(router) in seen:
-            continue
-        seen.add(id(router))
+    for router in routers_of(app):
         guards.append((router, "routes", router.routes, False, tuple(router.routes)))
-        routers += [r.original_router for r in router.routes if isinstance(r, _IncludedRouter)]
     return guards + _telemetry_guards()
 
 
@@ -254,20 +261,34 @@ class _Compiler:
         self.entries: list[Entry] = []
 
     def _made(
-        self, context: Any, select: Select, soft: list[Guard], **options: Any
+        self, guards: list[Guard], soft: list[Guard], select: Select, outside: bool, **options: Any
     ) -> _core.Plan:
-        effective = context._effective_route
-        hard: list[Guard] = [*self.guards, (effective, "app", effective.app, False, -1)]
+        """`guards` are more that must hold in any case."""
+        hard = [*self.guards, *guards]
         return _core.Plan(
             **options,
             guards=(*hard, *soft),
             hard_guards=len(hard),
-            finish=finish_of(self.app, self.stack, select),
+            finish=finish_of(self.app, self.stack, select, outside),
             encode=_encode,
             response=Response,
             parse_cookies=cookie_parser,
             from_json=from_json,
         )
+
+    def _plain(
+        self,
+        guards: list[Guard],
+        select: Select,
+        endpoint: Any,
+        outside: bool = False,
+        **options: Any,
+    ) -> _core.Plan:
+        """A plan that takes no values of the request."""
+        usual = {"is_runner": True, "is_direct": False, "direct": None, "quick": self.quick}
+        kept = {"names": (), "params": (), "model": None, "status": 200, "steps": ()}
+        options = {**usual, **kept, **options}
+        return self._made(guards, [], select, outside, endpoint=endpoint, **options)
 
     def _compiled(self, context: Any, select: Select, direct: Direct) -> _core.Plan:
         effective = context._effective_route
@@ -295,10 +316,11 @@ class _Compiler:
             "status": status,
             "quick": self.quick,
         }
-        plan = self._made(context, select, soft, **options, direct=direct, steps=())
+        hard: list[Guard] = [(effective, "app", effective.app, False, -1)]
+        plan = self._made(hard, soft, select, False, **options, direct=direct, steps=())
         if self.steps is not None and not runs and status != 206:
             self.stepped[plan] = self._made(
-                context, select, soft, **options, direct=None, steps=self.steps
+                hard, soft, select, False, **options, direct=None, steps=self.steps
             )
         reads_body = any(row[0] in (BODY, MEMBER) for row in rows)
         self.entries.append(
@@ -306,39 +328,34 @@ class _Compiler:
         )
         return plan
 
-    def _direct(self, context: Any, select: Select, direct: Direct) -> _core.Plan:
-        return self._made(
-            context,
-            select,
-            [],
-            endpoint=direct,
-            is_runner=True,
-            is_direct=True,
-            names=(),
-            params=(),
-            model=None,
-            status=200,
-            quick=None,
-            direct=None,
-            steps=(),
-        )
+    def _refusal(self, context: Any) -> _core.Plan | None:
+        """For the methods that a route has not."""
+        effective = context._effective_route
+        if not effective.methods:
+            return None
+        try:
+            _handle_of(context, self.app)
+            select = select_of(self.app, context, last=True)
+        except NotCompiled:
+            return None
+        guard: Guard = (effective, "methods", effective.methods, False, len(effective.methods))
+        return self._plain([guard], select, not_allowed(effective), True, is_runner=False)
 
-    def _page(self, context: Any, select: Select, direct: Direct) -> _core.Plan:
-        return self._made(
-            context,
-            select,
-            [],
-            endpoint=page_of(context._effective_route, request_of(select)),
-            is_runner=True,
-            is_direct=False,
-            names=(),
-            params=(),
-            model=None,
-            status=200,
-            quick=self.quick,
-            direct=direct,
-            steps=(),
-        )
+    def misses(self, found: list[tuple[str, Any]]) -> list[Any]:
+        """Rows for what no route has; `found` are the routes by pattern, in order, without
+        one where it is not known what it does."""
+        rows: list[Any] = [
+            (pattern, _METHODS, self._refusal(context) if context is not None else None)
+            for pattern, context in found
+        ]
+        guards = guards_of(self.app)
+        select = select_none_of(self.app)
+        missing = slash = None
+        if is_usual(self.app) and not has_fallbacks(self.app):
+            missing = self._plain(guards, select, not_found, True, is_runner=False)
+        if self.app.router.redirect_slashes:
+            slash = self._plain(guards, select, redirect, True)
+        return [*rows, (None, missing, slash)]
 
     def route(self, context: Any) -> Route:
         """The best plan there is for a route."""
@@ -351,12 +368,14 @@ class _Compiler:
             select = select_of(self.app, context)
             handle = _handle_of(context, self.app)
             direct = direct_of(handle, select)
-            route.plan = self._direct(context, select, direct)
+            guards: list[Guard] = [(effective, "app", effective.app, False, -1)]
+            route.plan = self._plain(guards, select, direct, is_direct=True, quick=None)
             self.entries.append(Entry(route.plan, select, handle, 200, True, False, False))
             if kind == "page":
                 if self.behind:
                     raise NotCompiled("it is no path operation of FastAPI")
-                route.plan = self._page(context, select, direct)
+                page = page_of(effective, request_of(select))
+                route.plan = self._plain(guards, select, page, direct=direct)
                 return route
             if type(original) is not APIRoute or not route.methods:
                 raise NotCompiled(f"the route is a {type(original).__name__}")
@@ -382,6 +401,11 @@ def _handle_of(context: Any, app: FastAPI) -> Any:
     return effective.app
 
 
+def _matches_as_usual(route: StarletteRoute) -> bool:
+    kind = type(route)
+    return kind.matches in (APIRoute.matches, StarletteRoute.matches)
+
+
 def _pattern(path: str) -> str | None:
     """`path` if the native router reads it as Starlette does."""
     rest = _PARAM.sub("", path)
@@ -398,7 +422,8 @@ def compile_app(app: Any, *, apart: bool = False) -> Compiled:
     _check_application(app)
     compiler = _Compiler(app)
     routes: list[Route] = []
-    table: list[tuple[str, tuple[str, ...], _core.Plan | None]] = []
+    table: list[Any] = []
+    known: list[tuple[str, Any]] = []
     open_end = True
     for context in iter_route_contexts(app.router.routes):
         original: BaseRoute = context.original_route
@@ -413,8 +438,9 @@ def compile_app(app: Any, *, apart: bool = False) -> Compiled:
             pattern = _pattern(found.path)
             if pattern is None and (pattern := _wider(found.path)) is not None:
                 found.plan, found.reason = None, _UNKNOWN_CONVERTOR
-            if pattern is not None and open_end:
+            if pattern is not None and open_end and _matches_as_usual(original):
                 table.append((pattern, found.methods or _METHODS, found.plan))
+                known.append((pattern, context if found.plan is not None else None))
                 continue
             if found.plan is not None:
                 found.plan, found.reason = None, _HIDDEN
@@ -433,5 +459,7 @@ def compile_app(app: Any, *, apart: bool = False) -> Compiled:
             (pattern, methods, None if plan is None else compiler.stepped.get(plan))
             for pattern, methods, plan in table
         )
-        return Compiled(app, routes, compiler.guards, stepped if compiler.stepped else ())
-    return Compiled(app, routes, compiler.guards, tuple(table))
+        return Compiled(app, routes, compiler.guards, stepped if compiler.stepped else (), [])
+    misses = compiler.misses(known) if open_end else []
+    plans = [plan for row in misses for plan in row[1:] if isinstance(plan, _core.Plan)]
+    return Compiled(app, routes, compiler.guards, (*table, *misses), plans)

@@ -93,7 +93,7 @@ REPLICATED: dict[str, tuple[str, ...]] = {
     ),
     "starlette.routing": (
         *("compile_path", "request_response", "Route.matches", "Route.handle"),
-        "Router.__call__",
+        *("Router.__call__", "Router.not_found"),
     ),
 }
 # They come with Python, whose releases are not for us to judge: only that they are its own.

@@ -41,13 +41,15 @@ class _Replay:
     """The innermost application: ends as the endpoint has ended."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        error, result, started, select = scope.pop(_OUTCOME)
+        error, result, started, select, outside = scope.pop(_OUTCOME)
         if scope.pop(LEFT, False):
             if started:
                 await send(START)
             raise error
         if not started:
             select(scope)
+        if outside:
+            raise error
 
         async def answer(scope: Any, receive: Any, send: Any) -> None:
             if started:
@@ -80,9 +82,10 @@ def stack_of(app: Any) -> Any:
     return _with_innermost(app.middleware_stack, _Replay())
 
 
-def finish_of(app: Any, stack: Any, select: Select) -> Finish:
+def finish_of(app: Any, stack: Any, select: Select, outside: bool) -> Finish:
     """finish(scope, receive, send, error, result, started) of a plan; `stack` is that of
-    stack_of()."""
+    stack_of(). `outside`: it only raises, and that in no route, so that the handlers of
+    exceptions are asked once."""
 
     async def finish(
         scope: Any,
@@ -93,7 +96,7 @@ def finish_of(app: Any, stack: Any, select: Select) -> Finish:
         started: bool,
     ) -> None:
         scope["app"] = app
-        scope[_OUTCOME] = (error, result, started, select)
+        scope[_OUTCOME] = (error, result, started, select, outside)
         try:
             await stack(scope, receive, swallow if started else send)
         finally:

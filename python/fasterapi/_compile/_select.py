@@ -69,14 +69,14 @@ def handlers_of(app: FastAPI) -> tuple[Any, Any]:
     return exceptions._exception_handlers, exceptions._status_handlers
 
 
-def select_of(app: FastAPI, context: Any) -> Select:
+def select_of(app: FastAPI, context: Any, *, last: bool = False) -> Select:
     """select(scope) does what the application's stack, its router and the routers that it
-    includes do to the scope on the way to a route."""
+    includes do to the scope on the way to a route. `last`: every other was asked before."""
     effective, original = context._effective_route, context.original_route
     handlers, way = handlers_of(app), way_to(app, effective)
     known, asked = context._route_context, bool(way)
     for route in app.router.routes:  # inclusions that are asked before it leave a trace
-        if route is effective or asked:
+        if (route is effective and not last) or asked:
             break
         asked = isinstance(route, _IncludedRouter)
 
