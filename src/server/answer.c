@@ -126,17 +126,23 @@ static int put_chunk(fa__conn *conn, fa_slice data, const fa__hold *hold)
     return fa__conn_put(conn, FA_SLICE(FA__HTTP1_CRLF));
 }
 
-/* A piece of the body is in the output: whether the writer shall wait. */
-static int written(fa__conn *conn)
+/* A piece of the body is in the output: whether the writer shall wait. What is written
+   outside of any call goes out at once, or, if it `gathers`, with what else comes until
+   the worker's next turn. */
+static int written(fa__conn *conn, bool gathers)
 {
     fa_request *req = conn->req;
-    bool full;
+    bool outside = !conn->in_feed && conn->in_call == 0, full;
 
-    if ((!conn->in_feed && conn->in_call == 0) || fa__conn_is_full(conn))
+    if ((outside && !gathers) || fa__conn_is_full(conn))
         fa__conn_flush(conn);
     full = !conn->broken && fa__conn_is_full(conn);
     if (full)
         req->told_full = true;
+    if (outside && gathers && conn->held != NULL && !full && !conn->broken) {
+        fa__worker_resume_later(conn->worker, conn);
+        return 0;
+    }
     if (!fa__conn_after(conn) || conn->broken)
         return FA_ERR_CLOSED;
     return full ? FA_ERR_FULL : 0;
@@ -145,6 +151,7 @@ static int written(fa__conn *conn)
 static int write_piece(fa_request *req, fa_slice data, const fa__hold *hold)
 {
     fa__conn *conn = req->stream;
+    bool gathers;
     int rv;
 
     if (hold != NULL && (conn->head_only || data.len <= FA__RESERVE_MAX)) {
@@ -153,11 +160,13 @@ static int write_piece(fa_request *req, fa_slice data, const fa__hold *hold)
         return rv;
     }
     fa__conn_touch(conn);
+    /* The first piece may be the only one, and should not wait for company. */
+    gathers = hold != NULL && conn->body_sent > 0;
     conn->body_sent += data.len;
     if (conn->head_only)
         return 0;
     rv = conn->chunked_out ? put_chunk(conn, data, hold) : put_piece(conn, data, hold);
-    return rv != 0 ? failed(conn, FA_ERR_CLOSED) : written(conn);
+    return rv != 0 ? failed(conn, FA_ERR_CLOSED) : written(conn, gathers);
 }
 
 /* Of a file that is known to be short: a copy is cheaper than to wait for the kernel.
@@ -221,7 +230,7 @@ static int send_file(fa_request *req, int fd, int64_t offset, int64_t length)
         conn->body_sent += n;
     if (req->length_left >= 0)
         req->length_left -= (int64_t)n;
-    return written(conn);
+    return written(conn, false);
 }
 
 static int put_last_chunk(fa__conn *conn, const fa__response_fields *trailers)

@@ -186,6 +186,63 @@ static void test_streamed_outside(void **state)
     CHECK(find_text(c.got, c.len, "4\r\ntwo!\r\n0\r\n\r\n") != NULL);
 }
 
+static void count_released(void *ctx)
+{
+    ++*(unsigned *)ctx;
+}
+
+/* The first long piece goes out at once; the next ones wait for each other until the
+   worker's turn, for which the descriptor asks, or until the answer ends. */
+static void test_gathered_outside(void **state)
+{
+    static char piece[20000];
+    const fa_slice data = {piece, sizeof(piece)};
+    unsigned released = 0;
+
+    (void)state;
+    memset(piece, 'p', sizeof(piece));
+    CHECK_INT(client_connect(&c, worker), ==, 0);
+    CHECK(client_say(&c, worker, "GET /hold HTTP/1.1\r\nhost: x\r\n\r\n"));
+    CHECK_INT(fa_response_start(held, 200, 5 * sizeof(piece)), ==, 0);
+    for (unsigned i = 0; i < 3; ++i) {
+        CHECK_INT(fa_response_write_held(held, data, count_released, &released), ==, 0);
+        CHECK_U64(released, ==, 1);
+    }
+    client_read(&c);
+    CHECK_U64(c.len, <, 2 * sizeof(piece));
+    CHECK(!serve_by_descriptor(20)); /* the client keeps the connection */
+    CHECK_U64(released, ==, 3);
+    CHECK_U64(c.len, >, 3 * sizeof(piece));
+    CHECK_INT(fa_response_write_held(held, data, count_released, &released), ==, 0);
+    CHECK_INT(fa_response_write_held(held, data, count_released, &released), ==, 0);
+    CHECK_U64(released, ==, 3);
+    CHECK_INT(fa_response_end(held), ==, 0);
+    CHECK_U64(released, ==, 5);
+    client_read(&c);
+    CHECK_U64(c.len, >, 5 * sizeof(piece));
+    CHECK_U64(c.len, <, 6 * sizeof(piece));
+}
+
+/* Pieces that wait are let go with the request. */
+static void test_gathered_and_aborted(void **state)
+{
+    static char piece[20000];
+    const fa_slice data = {piece, sizeof(piece)};
+    unsigned released = 0;
+
+    (void)state;
+    CHECK_INT(client_connect(&c, worker), ==, 0);
+    CHECK(client_say(&c, worker, "GET /hold HTTP/1.1\r\nhost: x\r\n\r\n"));
+    CHECK_INT(fa_response_start(held, 200, -1), ==, 0);
+    for (unsigned i = 0; i < 3; ++i)
+        CHECK_INT(fa_response_write_held(held, data, count_released, &released), ==, 0);
+    fa_response_abort(held);
+    CHECK(held == NULL);
+    CHECK_U64(released, ==, 3);
+    client_read(&c);
+    CHECK(c.ended);
+}
+
 static void test_abort_outside(void **state)
 {
     (void)state;
@@ -372,6 +429,8 @@ int main(void)
         TEST(test_answer_outside),
         TEST(test_pipelined_behind),
         TEST(test_streamed_outside),
+        TEST(test_gathered_outside),
+        TEST(test_gathered_and_aborted),
         TEST(test_abort_outside),
         TEST(test_read_outside),
         TEST(test_read_outside_before_it_comes),
