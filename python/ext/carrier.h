@@ -13,8 +13,10 @@ struct Carrier {
     carrier_job job;    /* its coroutine is NULL while idle */
     PyObject *pending;  /* what it has yielded and the task has not seen yet */
     Carrier *next;      /* behind it among those that are idle; owned */
-    bool resumed;       /* it runs by carrier_resume() */
-    bool retired;       /* not to be used again: its task is ending */
+    /* Among those that wait within a request; the references are the worker's. */
+    Carrier *busy_next, **busy_link;
+    bool resumed; /* it runs by carrier_resume() */
+    bool retired; /* not to be used again: its task is ending */
 };
 
 /* ---- carrier_run.c ---- */

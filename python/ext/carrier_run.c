@@ -8,6 +8,48 @@
    leave as many tasks behind. */
 enum { IDLE_MAX = 1024 };
 
+/* ---- those that wait ---- */
+
+/* The loop knows tasks by weak references only: one that waits for what nobody else knows
+   would be garbage, and its request without an answer. */
+static void
+hold(Carrier *self)
+{
+    Worker *worker = self->worker;
+
+    if (self->busy_link != NULL)
+        return;
+    self->busy_next = worker->busy;
+    if (self->busy_next != NULL)
+        self->busy_next->busy_link = &self->busy_next;
+    self->busy_link = &worker->busy;
+    worker->busy = (Carrier *)Py_NewRef((PyObject *)self);
+}
+
+/* The caller has a reference of its own, or the task is running. */
+static void
+let_go(Carrier *self)
+{
+    if (self->busy_link == NULL)
+        return;
+    *self->busy_link = self->busy_next;
+    if (self->busy_next != NULL)
+        self->busy_next->busy_link = self->busy_link;
+    self->busy_next = NULL;
+    self->busy_link = NULL;
+    Py_DECREF((PyObject *)self);
+}
+
+int
+carrier_visit_busy(Worker *worker, visitproc visit, void *arg)
+{
+    for (Carrier *self = worker->busy; self != NULL; self = self->busy_next)
+        Py_VISIT((PyObject *)self);
+    return 0;
+}
+
+/* ---- a coroutine's end ---- */
+
 /* The coroutine has ended. True: another one is to begin. */
 static bool
 finish(Carrier *self, PyObject *result, PyObject *error)
@@ -105,6 +147,7 @@ carrier_give_back(Carrier *self)
 {
     Worker *worker = self->worker;
 
+    let_go(self);
     if (worker->idle_count >= IDLE_MAX || !is_clean(self)) {
         self->retired = true;
         return;
@@ -237,6 +280,8 @@ carrier_drop_all(Worker *worker)
 
     while ((self = pop(worker)) != NULL)
         Py_DECREF(self);
+    while (worker->busy != NULL)
+        let_go(worker->busy);
 }
 
 /* The task will not see what the coroutine waits for: there is no memory to wake it, and
@@ -249,6 +294,7 @@ give_up(Carrier *self)
     PyObject *error;
 
     self->retired = true;
+    let_go(self);
     Py_CLEAR(self->pending);
     if (!finish_with_error(self))
         return;
@@ -270,6 +316,7 @@ suspend(Carrier *self, PyObject *future)
     core_state *core = self->worker->core;
     int rv;
 
+    hold(self);
     if (future == self->awaited) {
         /* As if the task had begun to await it now. */
         rv = PyObject_SetAttr(future, core->str__asyncio_future_blocking, Py_False);

@@ -166,8 +166,9 @@ bool carrier_resume(Carrier *self, PyObject *future);
 
 /* The tasks of idle carriers end in the next turn of the loop. */
 void carrier_retire_all(Worker *worker);
-/* Forgets them: for the garbage collector. */
+/* Forgets all, idle or not, and visits those that are not: for the garbage collector. */
 void carrier_drop_all(Worker *worker);
+int carrier_visit_busy(Worker *worker, visitproc visit, void *arg);
 
 /* ---- cycle.c: one request ---- */
 
@@ -277,6 +278,7 @@ struct Worker {
     PyObject *context; /* of which each carrier gets a copy */
     Carrier *idle;     /* those that wait for work, one behind the other */
     size_t idle_count;
+    Carrier *busy;         /* those that wait within a request; each owned */
     Carrier *running;      /* whose coroutine runs just now; borrowed */
     WebSocket *handshakes; /* those that the application has not answered; borrowed */
 

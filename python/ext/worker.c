@@ -248,7 +248,10 @@ static int
 worker_traverse(PyObject *op, visitproc visit, void *arg)
 {
     Worker *self = (Worker *)op;
+    int rv = carrier_visit_busy(self, visit, arg);
 
+    if (rv != 0)
+        return rv;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->asgi);
     Py_VISIT(self->loop);
