@@ -49,7 +49,8 @@ class Case:
 
     @property
     def name(self) -> str:
-        kind = "raw" if self.app == "raw:app" else "FastAPI"
+        module, _, name = self.app.partition(":")
+        kind = {"raw": "raw", "middleware": f"behind {name}"}.get(module, "FastAPI")
         depth = f" x{self.depth}" if self.depth > 1 else ""
         return f"{kind} {'GET' if self.body is None else 'POST'} {self.path}{depth}"
 
@@ -90,6 +91,10 @@ CASES = [
     Case("app:app", "/stats", targets=FASTER),
     Case("app:app", "/tree", targets=FASTER, compiled=(("uvicorn", 15.0),)),
     Case("app:app", "/rows", targets=FASTER, compiled=(("uvicorn", 2.0),)),
+    Case("middleware:none", "/items/42?q=hi"),
+    Case("middleware:known", "/items/42?q=hi"),
+    Case("middleware:pure", "/items/42?q=hi", compiled=(("uvicorn", 6.0),)),
+    Case("middleware:function", "/items/42?q=hi", compiled=(("uvicorn", 2.0),)),
 ]
 
 
@@ -264,7 +269,7 @@ def main() -> int:
     rows: list[Row] = []
     try:
         for log in {"off": [False], "on": [True], "both": [False, True]}[a.log]:
-            for app in ("raw:app", "app:app"):
+            for app in dict.fromkeys(case.app for case in CASES):
                 measure(app, log, a, floor, rows)
     finally:
         floor.stop()

@@ -26,6 +26,7 @@ from starlette.routing import BaseRoute, Mount, Route as StarletteRoute, WebSock
 from fasterapi import _core
 from fasterapi._compile._behind import Entry, install
 from fasterapi._compile._build import context_of, needs_builder
+from fasterapi._compile._call_next import shorten
 from fasterapi._compile._fingerprint import check_handler
 from fasterapi._compile._known import steps_of
 from fasterapi._compile._misses import (
@@ -455,6 +456,7 @@ def compile_app(app: Any, *, apart: bool = False) -> Compiled:
     if compiler.behind:
         if not apart:
             install(app, _core.PlanTable(tuple(table)), compiler.entries)
+            shorten(app)
         stepped = tuple(
             (pattern, methods, None if plan is None else compiler.stepped.get(plan))
             for pattern, methods, plan in table

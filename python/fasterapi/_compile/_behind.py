@@ -7,6 +7,7 @@ that finds a plan by the scope as the middleware has left it, or calls what was 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
@@ -17,12 +18,13 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from fasterapi import _core
-from fasterapi._compile._extract import LEFT, answer_error
+from fasterapi._compile._extract import LEFT, answer_error, swallow
 from fasterapi._compile._select import Select, exceptions_of
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Found = tuple[_core.Plan, tuple[bytes, ...]]  # a plan, and what its path has captured
 
 # Set in the context of requests that no plan may answer.
 by_application: ContextVar[bool] = ContextVar("fasterapi_by_application", default=False)
@@ -85,16 +87,23 @@ class _Run:
             self.started = True
         await self.send_on(message)
 
-    async def respond(self, body: bytes, status: Any = None, headers: Any = ()) -> None:
+    def messages(self, body: bytes, status: Any = None, headers: Any = ()) -> list[Message]:
         fields = [
             (b"content-length", b"%d" % len(body)),
             (b"content-type", b"application/json"),
             *headers,
         ]
         status = self.entry.status if status is None else status
+        return [
+            {"type": "http.response.start", "status": status, "headers": fields},
+            {"type": "http.response.body", "body": body},
+        ]
+
+    async def respond(self, body: bytes, status: Any = None, headers: Any = ()) -> None:
+        start, end = self.messages(body, status, headers)
         self.started = True
-        await self.send_on({"type": "http.response.start", "status": status, "headers": fields})
-        await self.send_on({"type": "http.response.body", "body": body})
+        await self.send_on(start)
+        await self.send_on(end)
 
 
 class _Replay:
@@ -115,20 +124,38 @@ class _Replay:
         return found
 
 
-async def _read(receive: Receive) -> tuple[list[Any], bytes | None]:
-    """All messages of a body, and the body; None if it does not come to its end."""
+async def _read(receive: Receive) -> tuple[bytes | None, Receive]:
+    """The body, or None if it does not come to its end; and receive() for who reads it again."""
     received: list[Any] = []
     while True:
         try:
             message = await receive()
         except Exception as error:
             received.append(error)
-            return received, None
+            return None, _Replay(received, receive)
         received.append(message)
         if message["type"] != "http.request":
-            return received, None
+            return None, _Replay(received, receive)
         if not message.get("more_body", False):
-            return received, b"".join(part.get("body", b"") for part in received)
+            body = b"".join(part.get("body", b"") for part in received)
+            return body, _Replay(received, receive)
+
+
+def _with(receive: Receive, app: ASGIApp) -> ASGIApp:
+    """`app` with another `receive`."""
+
+    async def called(scope: Any, _: Any, send: Any) -> None:
+        await app(scope, receive, send)
+
+    return called
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """All there is to an answer, and nothing is to be done after it."""
+
+    start: Message
+    end: Message
 
 
 class Dispatcher:
@@ -140,56 +167,100 @@ class Dispatcher:
         self.entries = {entry.plan: entry for entry in entries}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        found = None if by_application.get() else self.table.find(scope)
+        found = self.find(scope)
         if found is None:
             await self.app(scope, receive, send)
-            return
-        plan, captures = found
-        entry = self.entries[plan]
-        body, replay = b"", receive
-        if entry.reads_body:
-            received, whole = await _read(receive)
-            replay = _Replay(received, receive)
-            if whole is None:
-                await self.app(scope, replay, send)
-                return
-            body = whole
-        if entry.bound:
-            values = self.table.bind(plan, scope, captures, body)
         else:
-            values = self.table.direct(plan)
+            await self._serve(found, scope, receive, send)
+
+    def find(self, scope: Any) -> Found | None:
+        return None if by_application.get() else self.table.find(scope)
+
+    async def outcome(self, scope: Any, receive: Any) -> Answer | ASGIApp:
+        """The answer, if a plan has it; else what is to be called for it."""
+        found = self.find(scope)
+        if found is None:
+            return self.app
+        entry = self.entries[found[0]]
+        if entry.runs:
+            return functools.partial(self._serve, found)
+        body, replay = await _read(receive) if entry.reads_body else (b"", receive)
+        if body is None:
+            return _with(replay, self.app)
+        values = self._bind(found, scope, body)
+        if values is None:
+            return _with(replay, functools.partial(self._direct, entry))
+        entry.select(scope)
+        run = _Run(self.table, entry, scope, receive, swallow, body)
+        failure, answer = None, None
+        try:
+            answer = await self._called(run, values)
+        except Exception as error:
+            failure = error
+        if type(answer) is bytes:
+            return Answer(*run.messages(answer))
+
+        async def go_on(scope: Any, receive: Any, send: Any) -> None:
+            run.send_on = send
+            await self._end(run, answer, failure)
+
+        return go_on
+
+    async def _serve(self, found: Found, scope: Any, receive: Any, send: Any) -> None:
+        entry = self.entries[found[0]]
+        body, replay = await _read(receive) if entry.reads_body else (b"", receive)
+        if body is None:
+            await self.app(scope, replay, send)
+            return
+        values = self._bind(found, scope, body)
         if values is None:
             await self._direct(entry, scope, replay, send)
             return
         entry.select(scope)
         run = _Run(self.table, entry, scope, receive, send, body)
-        failure = None
+        failure, answer = None, None
         try:
-            await self._run(run, values)
+            answer = await self._called(run, values)
         except Exception as error:
             failure = error
-        if failure is not None:
-            try:
-                if scope.pop(LEFT, False):
-                    raise failure
-                await answer_error(run, Request(scope, receive, send), failure)
-            finally:
-                scope.pop(LEFT, None)
-                del failure  # its traceback has this frame
+        try:
+            await self._end(run, answer, failure)
+        finally:
+            del failure  # its traceback has this frame
 
-    async def _run(self, run: _Run, values: tuple[Any, ...]) -> None:
+    def _bind(self, found: Found, scope: Any, body: bytes) -> tuple[Any, ...] | None:
+        plan, captures = found
+        if self.entries[plan].bound:
+            return self.table.bind(plan, scope, captures, body)
+        return self.table.direct(plan)
+
+    async def _called(self, run: _Run, values: tuple[Any, ...]) -> Any:
+        """The body, or what is an answer itself; None if the endpoint has answered."""
         entry, scope = run.entry, run.scope
         for name in ("middleware", "inner", "function"):
             scope[f"fastapi_{name}_astack"] = AsyncExitStack()
         called = self.table.call(entry.plan, values, run)
         if entry.runs:
             await called
-            return
-        answer = self.table.body(entry.plan, await called, run)
-        if type(answer) is bytes:
-            await run.respond(answer)
-        else:
-            await answer(*run.asgi())
+            return None
+        return self.table.body(entry.plan, await called, run)
+
+    async def _end(self, run: _Run, answer: Any, failure: Exception | None) -> None:
+        try:
+            if failure is None and type(answer) is bytes:
+                await run.respond(answer)
+            elif failure is None and answer is not None:
+                await answer(*run.asgi())
+        except Exception as error:
+            failure = error
+        if failure is not None:
+            try:
+                if run.scope.pop(LEFT, False):
+                    raise failure
+                await answer_error(run, Request(*run.asgi()), failure)
+            finally:
+                run.scope.pop(LEFT, None)
+                del failure  # its traceback has this frame
 
     async def _direct(self, entry: Entry, scope: Any, receive: Any, send: Any) -> None:
         entry.select(scope)

@@ -96,6 +96,10 @@ REPLICATED: dict[str, tuple[str, ...]] = {
         *("Router.__call__", "Router.not_found"),
     ),
 }
+# Where the core does better than what is there, if that is known.
+BETTERED: dict[str, tuple[str, ...]] = {
+    "starlette.middleware.base": ("BaseHTTPMiddleware.__call__",),
+}
 # They come with Python, whose releases are not for us to judge: only that they are its own.
 ANY_SOURCE = frozenset({"json"})
 PACKAGES = ("fastapi", "starlette", "pydantic")
@@ -142,6 +146,16 @@ def check() -> None:
             if name not in ANY_SOURCE and _hash(found.__code__) not in known:
                 raise NotCompiled(f"{name}.{function} is not as in any known release", HINT)
     _check_bound(modules)
+
+
+def is_known(module: ModuleType, name: str) -> bool:
+    """Whether a function of BETTERED is that of a release that was looked at."""
+    try:
+        found = _found(module, name)
+        _check_own(module, name, found)
+        return _hash(found.__code__) in _data()["functions"][module.__name__][name]
+    except NotCompiled:
+        return False
 
 
 @functools.cache
