@@ -31,8 +31,10 @@ _DISCONNECT = "http.disconnect"
 class _Exchange:
     """One request of a BaseHTTPMiddleware."""
 
-    __slots__ = ("_sent", "below", "error", "ended", "raised", "receive_on", "running", "scope")
-    __slots__ += ("send_on", "stream", "tasks")
+    __slots__ = (
+        *("_sent", "below", "ended", "error", "raised", "receive_on", "running", "scope"),
+        *("send_on", "stream", "tasks"),
+    )
 
     def __init__(self, below: Any, scope: Any, receive: Any, send: Any) -> None:
         self.below = below  # what is called next
