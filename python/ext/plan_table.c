@@ -212,6 +212,17 @@ table_call(PyObject *op, PyObject *args)
                                0 | PY_VECTORCALL_ARGUMENTS_OFFSET, plan->names);
 }
 
+/* Whether what the plan was made of is as it was, but for its dependencies. */
+static PyObject *
+table_applies(PyObject *op, PyObject *plan)
+{
+    if (!PyObject_TypeCheck(plan, ((PlanTable *)op)->core->plan_type)) {
+        PyErr_SetString(PyExc_TypeError, "a Plan is asked for");
+        return NULL;
+    }
+    return PyBool_FromLong(plan_guards_hold((Plan *)plan, 0, ((Plan *)plan)->hard_count));
+}
+
 /* The body of an answer, or the result if it is an answer itself. */
 static PyObject *
 table_body(PyObject *op, PyObject *args)
@@ -254,9 +265,13 @@ table_dealloc(PyObject *op)
 }
 
 static PyMethodDef table_methods[] = {
-    {"find", table_find, METH_O, NULL},       {"bind", table_bind, METH_VARARGS, NULL},
-    {"direct", table_direct, METH_O, NULL},   {"call", table_call, METH_VARARGS, NULL},
-    {"body", table_body, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL},
+    {"find", table_find, METH_O, NULL},
+    {"bind", table_bind, METH_VARARGS, NULL},
+    {"direct", table_direct, METH_O, NULL},
+    {"call", table_call, METH_VARARGS, NULL},
+    {"body", table_body, METH_VARARGS, NULL},
+    {"applies", table_applies, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot table_slots[] = {

@@ -27,7 +27,7 @@ from fasterapi._verify import Verifier
 from fasterapi._websocket import handshake_reason, log_connection, log_handshake
 
 if TYPE_CHECKING:
-    from fasterapi._compile._application import Route
+    from fasterapi._compile._application import Compiled, Route
 
 TICK_S = 0.1
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -199,7 +199,10 @@ class Server:
     def _open_worker(self, listening: list[socket.socket]) -> None:
         config = self.config
         loop = asyncio.get_running_loop()
+        compiled = self._compiled()
         app = config.loaded_app
+        if compiled is not None and compiled.entrance is not None and app is config.made_app:
+            app = compiled.entrance
         if config.limit_concurrency is not None:
             state = self.server_state
             app = _app.ConcurrencyLimit(app, config.limit_concurrency, lambda: state.connections)
@@ -219,7 +222,7 @@ class Server:
             on_connection=log_connection,
             handshake_reason=handshake_reason,
             state=self.lifespan.state,
-            routes=self._compiled_table(),
+            routes=compiled.table if compiled is not None else None,
             forwarded=rules_of(config.forwarded_allow_ips) if config.proxy_headers else None,
             root_path=config.root_path,
             asgi_version=config.asgi_version,
@@ -239,7 +242,7 @@ class Server:
             worker.listen(listener)
         loop.add_reader(worker.fileno(), worker.poll)
 
-    def _compiled_table(self) -> tuple[Any, ...] | None:
+    def _compiled(self) -> Compiled | None:
         compiled = self.config.compile_routes()
         if compiled is None:
             return None
@@ -256,7 +259,7 @@ class Server:
                 asgi_version=config.asgi_version,
             )
             logger.info("Engine: %d routes are verified", self.verifier.watch(compiled))
-        return compiled.table
+        return compiled
 
     def _log_tiers(self) -> None:
         """At the end, what has served the requests: each route at level debug."""

@@ -107,3 +107,54 @@ assert route.requests == {{tier: 1}}, route.requests
         [sys.executable, "-c", script], env=peers.environment(site), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+ENTRANCE = """
+import asyncio, sys, middleware_app
+from fasterapi._compile import compile_app
+
+app = getattr(middleware_app, sys.argv[1])
+entrance = compile_app(app).entrance
+if sys.argv[1].startswith("limited"):
+    assert entrance is None  # there is more before its middleware
+    sys.exit()
+asked = []
+enabled = app._native_telemetry.enabled
+app._native_telemetry.enabled = lambda: asked.append(1) or enabled()
+
+def ask(target, path, kind="http"):
+    messages = []
+    async def send(message):
+        messages.append(message)
+    async def receive():
+        return {"type": "websocket.connect" if kind == "websocket" else "http.request", "body": b""}
+    scope = dict(type=kind, method="GET", path=path, raw_path=path.encode(), headers=[(b"host", b"test")])
+    scope |= dict(query_string=b"", root_path="", scheme="https", server=("a", 1), client=None)
+    scope |= dict(state={}, http_version="1.1", asgi={})
+    async def run():
+        try:
+            await target(scope, receive, send)
+        except Exception as error:
+            return messages, repr(error), sorted(scope)
+        return messages, None, sorted(scope)
+    return asyncio.run(run())
+
+for path in ("/items/3", "/items/x", "/none", "/plain/other", "/fails/http"):
+    wanted = ask(app, path)
+    asked.clear()
+    assert ask(entrance, path) == wanted, path
+    assert not asked  # by FastAPI, which was passed by
+
+assert ask(entrance, "/ws", "websocket") == ask(app, "/ws", "websocket") and asked
+asked.clear()
+app.router.routes.append(app.router.routes[0])
+assert ask(entrance, "/items/3")[0][0]["status"] == 200 and asked  # something has changed
+"""
+
+
+@pytest.mark.parametrize("stack", ["pure", "dispatched", "pure_changing", "cors", "limited"])
+def test_entrance(stack: str, site: pathlib.Path) -> None:
+    """The layers before the middleware are passed by, as long as nothing has changed."""
+    command = [sys.executable, "-c", ENTRANCE, stack]
+    done = subprocess.run(command, env=peers.environment(site), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -27,6 +27,7 @@ from fasterapi import _core
 from fasterapi._compile._behind import Entry, install
 from fasterapi._compile._build import context_of, needs_builder
 from fasterapi._compile._call_next import shorten
+from fasterapi._compile._entrance import entrance_of
 from fasterapi._compile._fingerprint import check_handler
 from fasterapi._compile._known import steps_of
 from fasterapi._compile._misses import (
@@ -111,6 +112,7 @@ class Compiled:
     guards: list[Guard]  # of all plans
     table: tuple[tuple[Any, ...], ...]
     misses: list[_core.Plan]  # those for paths and methods that it does not have
+    entrance: Any = None  # what to call in place of `app`, or None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -454,14 +456,18 @@ def compile_app(app: Any, *, apart: bool = False) -> Compiled:
         # What it answers is unknown, and it comes before all that follows.
         open_end = False
     if compiler.behind:
+        entrance = None
         if not apart:
-            install(app, _core.PlanTable(tuple(table)), compiler.entries)
+            found_by = _core.PlanTable(tuple(table))
+            install(app, found_by, compiler.entries)
             shorten(app)
+            entrance = entrance_of(app, found_by, [entry.plan for entry in compiler.entries])
         stepped = tuple(
             (pattern, methods, None if plan is None else compiler.stepped.get(plan))
             for pattern, methods, plan in table
         )
-        return Compiled(app, routes, compiler.guards, stepped if compiler.stepped else (), [])
+        table_of_steps = stepped if compiler.stepped else ()
+        return Compiled(app, routes, compiler.guards, table_of_steps, [], entrance)
     misses = compiler.misses(known) if open_end else []
     plans = [plan for row in misses for plan in row[1:] if isinstance(plan, _core.Plan)]
     return Compiled(app, routes, compiler.guards, (*table, *misses), plans)

@@ -98,6 +98,9 @@ REPLICATED: dict[str, tuple[str, ...]] = {
 }
 # Where the core does better than what is there, if that is known.
 BETTERED: dict[str, tuple[str, ...]] = {
+    "fastapi._body_limit": ("AppBodyLimitMiddleware.__call__", "wrap_app_with_body_limit"),
+    "fastapi.telemetry._asgi": ("ExceptionTelemetryMiddleware.__call__",),
+    "starlette.applications": ("Starlette.__call__",),
     "starlette.middleware.base": ("BaseHTTPMiddleware.__call__",),
 }
 # They come with Python, whose releases are not for us to judge: only that they are its own.
