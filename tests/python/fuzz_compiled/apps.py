@@ -551,6 +551,11 @@ class Writer:
                 "app.add_middleware(CORSMiddleware, allow_origins=['*'], allow_headers=['X-A'], expose_headers=['X-B'])",
                 "app.add_middleware(GZipMiddleware, minimum_size=20)",
             )))  # fmt: skip
+        if dice.chance(0.1):
+            self.add("@app.middleware('http')", "async def around(request, call_next):",
+                     "    print('around', request.method, flush=True)", "    response = await call_next(request)",
+                     "    response.headers['x-around'] = str(response.status_code)",
+                     "    print('around ends', response.status_code, flush=True)", "    return response")  # fmt: skip
         return App(PRELUDE + "\n".join(self.lines) + "\n", self.operations, self.mutates)
 
 

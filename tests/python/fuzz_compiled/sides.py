@@ -170,9 +170,10 @@ class Engine(Side):
         super().__init__(source, loop)
         self.plans: list[_core.Plan] = []
         self.reason = ""
+        self.entrance: Any = None
         table = self.compile() if compiled else None
         self.worker = _core.Worker(
-            self.module.app,
+            self.entrance or self.module.app,
             loop,
             routes=table,
             on_warning=lambda text: self.log("warning", text),
@@ -190,6 +191,7 @@ class Engine(Side):
             self.reason = str(reason)
             return None
         self.routes = compiled.routes
+        self.entrance = compiled.entrance
         found = [plan for route in compiled.routes for plan in (route.plan, route.outer)]
         self.plans = [plan for plan in found if plan is not None]
         return compiled.table
