@@ -4,16 +4,16 @@
 
 #include <stddef.h>
 
-/* (source, form, index, key, validate, required, default, copied, many) */
+/* (source, form, index, key, validate, required, default, copied, many, check) */
 static int
 take_param(plan_param *param, PyObject *row)
 {
     int source, form, required, copied, many;
     PyObject *fallback;
 
-    if (!PyArg_ParseTuple(row, "iinUOpOpp:param", &source, &form, &param->index,
+    if (!PyArg_ParseTuple(row, "iinUOpOppO:param", &source, &form, &param->index,
                           &param->key, &param->validate, &required, &fallback, &copied,
-                          &many))
+                          &many, &param->check))
         return -1;
     if (source < 0 || source >= PARAM_SOURCES || form < 0 || form >= PARAM_FORMS ||
         param->index < 0 || PyUnicode_AsUTF8(param->key) == NULL) {
@@ -114,15 +114,42 @@ take_model(Plan *plan, PyObject *model)
     return 0;
 }
 
+/* None, which is enough without params, or (fault, reject, read or None). */
+static int
+take_checks(Plan *plan, PyObject *checks)
+{
+    PyObject *fault, *reject, *read;
+
+    if (checks == Py_None && plan->param_count == 0)
+        return 0;
+    if (!PyTuple_Check(checks)) {
+        PyErr_SetString(PyExc_TypeError, "checks must be a tuple");
+        return -1;
+    }
+    if (!PyArg_ParseTuple(checks, "O!OO:checks", &PyType_Type, &fault, &reject, &read))
+        return -1;
+    for (Py_ssize_t i = 0; read == Py_None && i < plan->param_count; ++i) {
+        if (plan->params[i].source < PARAM_BODY)
+            continue;
+        PyErr_SetString(PyExc_ValueError, "checks: nothing reads the body");
+        return -1;
+    }
+    plan->fault = Py_NewRef(fault);
+    plan->reject = Py_NewRef(reject);
+    plan->read = read != Py_None ? Py_NewRef(read) : NULL;
+    return 0;
+}
+
 static PyObject *
 plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {
-        "endpoint", "names",       "params", "guards",        "finish",    "encode",
-        "model",    "response",    "status", "parse_cookies", "from_json", "is_runner",
-        "direct",   "hard_guards", "quick",  "steps",         "is_direct", NULL};
+    static char *keywords[] = {"endpoint",  "names",         "params",    "guards",
+                               "finish",    "encode",        "model",     "response",
+                               "status",    "parse_cookies", "from_json", "is_runner",
+                               "direct",    "hard_guards",   "quick",     "steps",
+                               "is_direct", "checks",        NULL};
     Plan *plan = (Plan *)type->tp_alloc(type, 0);
-    PyObject *params, *guards, *model, *steps;
+    PyObject *params, *guards, *model, *steps, *checks;
     Py_ssize_t hard;
     int is_runner, is_direct;
 
@@ -130,11 +157,11 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     plan->core = core_of_type(type);
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$OO!O!O!OOOOiOOpOnOO!p:Plan", keywords, &plan->endpoint,
+            args, kwargs, "$OO!O!O!OOOOiOOpOnOO!pO:Plan", keywords, &plan->endpoint,
             &PyTuple_Type, &plan->names, &PyTuple_Type, &params, &PyTuple_Type, &guards,
             &plan->finish, &plan->encode, &model, &plan->response, &plan->status,
             &plan->parse_cookies, &plan->from_json, &is_runner, &plan->direct, &hard,
-            &plan->quick, &PyTuple_Type, &steps, &is_direct)) {
+            &plan->quick, &PyTuple_Type, &steps, &is_direct, &checks)) {
         /* Borrowed so far, and not to be given back. */
         plan->endpoint = plan->names = plan->finish = plan->encode = NULL;
         plan->response = plan->parse_cookies = plan->from_json = plan->direct = NULL;
@@ -155,7 +182,7 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     Py_INCREF(plan->quick);
     plan->plain_call = PyObject_GetAttrString(plan->response, "__call__");
     if (plan->plain_call == NULL || take_model(plan, model) < 0 ||
-        take_rows(plan, params, guards, steps, hard) < 0)
+        take_rows(plan, params, guards, steps, hard) < 0 || take_checks(plan, checks) < 0)
         Py_CLEAR(plan);
     return (PyObject *)plan;
 }
@@ -172,7 +199,8 @@ objects_of(Plan *plan, size_t i)
         offsetof(Plan, to_json_values), offsetof(Plan, parse_cookies),
         offsetof(Plan, from_json),      offsetof(Plan, direct),
         offsetof(Plan, quick),          offsetof(Plan, plain_call),
-        offsetof(Plan, sampler),
+        offsetof(Plan, sampler),        offsetof(Plan, fault),
+        offsetof(Plan, reject),         offsetof(Plan, read),
     };
 
     if (i >= sizeof(offsets) / sizeof(offsets[0]))
@@ -274,8 +302,7 @@ static PyMethodDef plan_methods[] = {
 };
 
 static PyGetSetDef plan_getset[] = {
-    {"served", plan_get_served, NULL, PyDoc_STR("Requests whose endpoint it called."),
-     NULL},
+    {"served", plan_get_served, NULL, PyDoc_STR("Requests that it answered."), NULL},
     {"directed", plan_get_directed, NULL,
      PyDoc_STR("Requests that it left to FastAPI's own handler of the route."), NULL},
     {"passed_on", plan_get_passed_on, NULL,

@@ -41,6 +41,9 @@ typedef struct plan_param {
     PyObject *fallback; /* the default; NULL: it is required */
     bool copied;        /* the default is copied for each request */
     bool many;          /* every value of that name, as a list */
+    PyObject *check;    /* check(error) gives the fault: a value is not valid, or, with
+                           None, missing. Of the body: check(body) gives the value or its
+                           fault, of what plan->read() has made of the body */
 } plan_param;
 
 /* Something that must be as it was when the plan was made. */
@@ -70,7 +73,7 @@ typedef struct Plan {
     PyObject *finish;     /* finish(scope, receive, send, error or None, result, started)
                              gives the coroutine that answers what cannot be answered here */
     PyObject *direct;     /* direct(run) gives the coroutine that answers as FastAPI's own
-                             handler does, when a value is missing or not valid; or None */
+                             handler does, when something has changed; or None */
     PyObject *encode;     /* encode(result): the body as bytes; or raises */
     PyObject *response;   /* the type of results that are answers themselves */
     PyObject *plain_call; /* its __call__: sends head and body, and no more */
@@ -80,10 +83,17 @@ typedef struct Plan {
     PyObject *to_json;    /* of its serializer */
     PyObject *to_json_names, *to_json_values; /* tuples: keywords of it */
     PyObject *refuse; /* refuse(error, result, run): what to raise when `validate` did */
+    PyObject *fault;  /* the type of what stands in the place of values with errors; NULL
+                         if there are no params, and so with the next two */
+    PyObject *reject; /* reject(run, body, *values), when there are faults: raises, or
+                         gives the coroutine that does */
+    PyObject *read;   /* read(bytes, kind): the body as FastAPI takes it, or its fault;
+                         `kind` is True, it is JSON, or the Content-Type. NULL: there is
+                         no parameter of the body */
     PyObject *parse_cookies; /* of Starlette */
     PyObject *from_json;     /* of pydantic_core */
     int status;
-    unsigned long long served;    /* requests whose endpoint it called */
+    unsigned long long served;    /* requests that it answered */
     unsigned long long directed;  /* left to `direct` */
     unsigned long long passed_on; /* left to the application */
     PyObject *sampler; /* sampler(run): the coroutine that answers a request in place of
@@ -100,6 +110,7 @@ struct Run {
     fa_deferred *deferred; /* held while the endpoint waits for something */
     PyObject *scope;       /* of a request that ended too early, else NULL */
     Cycle *cycle;          /* what goes on in Python */
+    PyObject *body;        /* bytes: what its body() has given, or NULL */
     bool runs;             /* what is run answers by itself */
     bool direct;           /* it is the plan's `direct` */
     bool held;             /* the server has a reference, until on_finish */
@@ -177,9 +188,22 @@ PyObject *plan_usual(param_form form, fa_slice v);
 
 /* ---- plan_bind.c ---- */
 
-/* The values of the parameters of a request: new references, room for plan->param_count.
-   False when one is missing or not valid, and then no exception is set: FastAPI itself
-   says what is wrong. */
-bool plan_bind(const Plan *plan, plan_input *input, PyObject **values);
+typedef enum plan_bound {
+    PLAN_BOUND,
+    PLAN_FAULTY,  /* values are missing or not valid, or the body cannot be read */
+    PLAN_UNBOUND, /* for FastAPI itself to find out; there are no values */
+} plan_bound;
+
+/* The values of the parameters of a request, faults among them: new references, room for
+   plan->param_count. `*body` is what plan->reject() takes with PLAN_FAULTY (a new
+   reference), else NULL. No exception is set. */
+plan_bound plan_bind(const Plan *plan, plan_input *input, PyObject **values,
+                     PyObject **body);
+
+/* ---- plan_check.c ---- */
+
+/* Calls plan->reject(), in the place of the endpoint. New reference, or NULL with an
+   exception. */
+PyObject *plan_reject(Run *run, PyObject *body, PyObject *const *values);
 
 #endif

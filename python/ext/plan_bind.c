@@ -1,5 +1,5 @@
 /* The values of a route's parameters, as FastAPI takes them from a request. */
-#include "plan.h"
+#include "plan_bind.h"
 
 static bool
 is_digit(char c)
@@ -27,14 +27,6 @@ equal_nocase(fa_slice a, fa_slice b)
 }
 
 /* ---- one value ---- */
-
-/* What the parameters of one request share: made when first asked for. */
-typedef struct binding {
-    const Plan *plan;
-    plan_input *input;
-    PyObject *cookies; /* dict */
-    PyObject *members; /* the parsed body */
-} binding;
 
 /* validate(value, from_attributes=True); `value` is taken over. */
 static PyObject *
@@ -127,6 +119,8 @@ all_of_query(binding *from, const plan_param *param)
     PyObject *list = PyList_New(0);
     bool failed = list == NULL || n < 0;
 
+    if (n < 0)
+        PyErr_NoMemory();
     for (ptrdiff_t i = 0; !failed && i < n; ++i) {
         from->input->ops->query_at(from->input, (size_t)i, &name, &v);
         if (fa_slice_equal(name, key))
@@ -145,7 +139,7 @@ from_query(binding *from, const plan_param *param)
         return all_of_query(from, param);
     n = from->input->ops->query_count(from->input);
     if (n < 0)
-        return NULL;
+        return PyErr_NoMemory();
     while (n-- > 0) { /* the last one counts */
         from->input->ops->query_at(from->input, (size_t)n, &name, &v);
         if (fa_slice_equal(name, key))
@@ -154,9 +148,8 @@ from_query(binding *from, const plan_param *param)
     return value_if_missing(from->plan, param);
 }
 
-/* `.p` is NULL if there is none. */
-static fa_slice
-first_header(const plan_input *input, fa_slice key)
+fa_slice
+binding_header(const plan_input *input, fa_slice key)
 {
     size_t n = input->ops->header_count(input);
     fa_slice name, v;
@@ -192,7 +185,7 @@ from_header(binding *from, const plan_param *param)
 
     if (param->many)
         return all_of_header(from, param);
-    v = first_header(from->input, key_of(param));
+    v = binding_header(from->input, key_of(param));
     return v.p != NULL ? value_of(from->plan, param, v)
                        : value_if_missing(from->plan, param);
 }
@@ -245,14 +238,13 @@ from_cookie(binding *from, const plan_param *param)
     return cookies != NULL ? from_dict(from->plan, param, cookies) : NULL;
 }
 
-/* Whether FastAPI takes the body for JSON without a doubt. It asks email.message, which
-   sees more spellings: those are left to it. */
-static bool
-says_json(plan_input *input)
+/* FastAPI asks email.message, which sees more spellings: those are left to it. */
+bool
+binding_says_json(const plan_input *input)
 {
     static const char json[] = "application/json";
     const size_t n = sizeof(json) - 1;
-    fa_slice v = first_header(input, FA_SLICE("content-type"));
+    fa_slice v = binding_header(input, FA_SLICE("content-type"));
 
     if (v.len < n || !equal_nocase((fa_slice){v.p, n}, FA_SLICE("application/json")))
         return false;
@@ -274,7 +266,7 @@ parsed_body(binding *from)
     fa_slice body = from->input->ops->body(from->input);
     PyObject *bytes, *parsed;
 
-    if (!says_json(from->input))
+    if (!binding_says_json(from->input))
         return NULL;
     bytes = PyBytes_FromStringAndSize(body.p, (Py_ssize_t)body.len);
     parsed = bytes != NULL ? PyObject_CallOneArg(from->plan->from_json, bytes) : NULL;
@@ -292,7 +284,7 @@ from_body(binding *from, const plan_param *param)
         return value_if_missing(from->plan, param);
     if (param->form == FORM_PARSED)
         return validated(from->plan, param, parsed_body(from));
-    if (!says_json(from->input))
+    if (!binding_says_json(from->input))
         return NULL;
     bytes = PyBytes_FromStringAndSize(body.p, (Py_ssize_t)body.len);
     made = bytes != NULL ? PyObject_CallOneArg(param->validate, bytes) : NULL;
@@ -318,7 +310,8 @@ from_member(binding *from, const plan_param *param)
 static PyObject *
 header_pair(fa_slice name, fa_slice v)
 {
-    PyObject *lower = PyBytes_FromStringAndSize(name.p, (Py_ssize_t)name.len), *pair;
+    /* Not from its bytes: bytes of one letter are shared by the whole process. */
+    PyObject *lower = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)name.len), *pair;
 
     if (lower == NULL)
         return NULL;
@@ -345,7 +338,7 @@ pairs_of(plan_input *input, bool query)
 {
     ptrdiff_t n = query ? input->ops->query_count(input)
                         : (ptrdiff_t)input->ops->header_count(input);
-    PyObject *list = n >= 0 ? PyList_New(0) : NULL;
+    PyObject *list = n >= 0 ? PyList_New(0) : PyErr_NoMemory();
 
     for (size_t i = 0; list != NULL && i < (size_t)n; ++i) {
         fa_slice name, v;
@@ -382,26 +375,29 @@ static source_fn *const sources[PARAM_SOURCES] = {
     [PARAM_BODY] = from_body,     [PARAM_MEMBER] = from_member,
 };
 
-bool
-plan_bind(const Plan *plan, plan_input *input, PyObject **values)
+PyObject *
+binding_value(binding *from, const plan_param *param)
+{
+    return param->form == FORM_RAW ? from_raw(from, param)
+                                   : sources[param->source](from, param);
+}
+
+plan_bound
+plan_bind(const Plan *plan, plan_input *input, PyObject **values, PyObject **body)
 {
     binding from = {.plan = plan, .input = input};
+    plan_bound bound = PLAN_BOUND;
     Py_ssize_t i = 0;
 
+    *body = NULL;
     for (; i < plan->param_count; ++i) {
-        const plan_param *param = &plan->params[i];
-
-        values[i] = param->form == FORM_RAW ? from_raw(&from, param)
-                                            : sources[param->source](&from, param);
+        values[i] = binding_value(&from, &plan->params[i]);
         if (values[i] == NULL)
             break;
     }
+    if (i < plan->param_count)
+        bound = plan_check(&from, values, i, body);
     Py_XDECREF(from.cookies);
     Py_XDECREF(from.members);
-    if (i == plan->param_count)
-        return true;
-    PyErr_Clear(); /* FastAPI finds the same, and tells it in its own words */
-    while (i-- > 0)
-        Py_DECREF(values[i]);
-    return false;
+    return bound;
 }

@@ -127,6 +127,11 @@ go_on(Run *run, PyObject *error, PyObject *result, carrier_job *next)
         PyErr_WriteUnraisable((PyObject *)run->worker);
         return false;
     }
+    if (run->body != NULL && cycle->handed_out && cycle->body == NULL) {
+        /* A handler's Request is not the one that has it. */
+        cycle->body = Py_NewRef(run->body);
+        cycle->handed_out = false;
+    }
     coroutine = cycle_call(cycle, run->plan->finish, error, result);
     if (coroutine == NULL) {
         cycle_report_raised(cycle);
@@ -288,8 +293,7 @@ called(Plan *plan, Run *run, PyObject **args)
     return PyObject_Vectorcall(plan->endpoint, args, 1, plan->names);
 }
 
-/* To FastAPI's own handler of the route: it tells what is wrong with a value, and knows
-   the calls that have been replaced. */
+/* To FastAPI's own handler of the route: it knows the calls that have been replaced. */
 static int
 go_direct(Plan *plan, Worker *worker, fa_request *req)
 {
@@ -312,7 +316,8 @@ plan_on_request(fa_request *req, void *user_data)
 {
     plan_route *route = user_data;
     Plan *plan = route->plan;
-    PyObject *args[PLAN_PARAMS_MAX + 1], **values = args + 1;
+    PyObject *args[PLAN_PARAMS_MAX + 1], **values = args + 1, *body = NULL;
+    plan_bound bound = PLAN_UNBOUND;
     plan_request input;
     Run *run;
 
@@ -322,7 +327,9 @@ plan_on_request(fa_request *req, void *user_data)
         return cycle_on_request(req, route->worker);
     }
     plan_request_init(&input, req);
-    if (!route->fits || !plan_bind(plan, &input.input, values)) {
+    if (route->fits)
+        bound = plan_bind(plan, &input.input, values, &body);
+    if (bound == PLAN_UNBOUND) {
         if (plan->direct == Py_None) {
             ++plan->passed_on;
             return cycle_on_request(req, route->worker);
@@ -333,10 +340,12 @@ plan_on_request(fa_request *req, void *user_data)
     run = run_new(route->worker, plan, req);
     if (run != NULL) {
         plan_watch(route->worker, plan->is_direct ? "run_directed" : "run_began");
-        begin(run, called(plan, run, args));
+        begin(run, bound == PLAN_BOUND ? called(plan, run, args)
+                                       : plan_reject(run, body, values));
     } else {
         PyErr_WriteUnraisable((PyObject *)plan);
     }
+    Py_XDECREF(body);
     for (Py_ssize_t i = 0; i < plan->param_count; ++i)
         Py_DECREF(values[i]);
     if (run == NULL)
@@ -357,6 +366,7 @@ run_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT((PyObject *)run->plan);
     Py_VISIT((PyObject *)run->cycle);
     Py_VISIT(run->scope);
+    Py_VISIT(run->body);
     return 0;
 }
 
@@ -367,6 +377,7 @@ run_clear(PyObject *op)
 
     Py_CLEAR(run->cycle);
     Py_CLEAR(run->scope);
+    Py_CLEAR(run->body);
     return 0;
 }
 
@@ -415,7 +426,8 @@ run_asgi(PyObject *op, PyObject *Py_UNUSED(ignored))
 static PyObject *
 run_body(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    Cycle *cycle = run_cycle((Run *)op);
+    Run *run = (Run *)op;
+    Cycle *cycle = run_cycle(run);
     PyObject *body;
 
     if (cycle == NULL)
@@ -424,10 +436,12 @@ run_body(PyObject *op, PyObject *Py_UNUSED(ignored))
         PyErr_SetString(PyExc_RuntimeError, "the body has not come yet");
         return NULL;
     }
-    body = cycle->body;
+    body =
+        cycle->body != NULL ? cycle->body : Py_NewRef(cycle->worker->core->empty_bytes);
     cycle->body = NULL;
     cycle->handed_out = true;
-    return body != NULL ? body : Py_NewRef(cycle->worker->core->empty_bytes);
+    Py_XSETREF(run->body, Py_NewRef(body));
+    return body;
 }
 
 static PyObject *
@@ -456,8 +470,15 @@ run_get_started(PyObject *op, void *Py_UNUSED(closure))
     return PyBool_FromLong(run->answered || (run->cycle != NULL && run->cycle->started));
 }
 
+static PyObject *
+run_get_root_path(PyObject *op, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(((Run *)op)->worker->root_path);
+}
+
 static PyGetSetDef run_getset[] = {
     {"method", run_get_method, NULL, NULL, NULL},
+    {"root_path", run_get_root_path, NULL, NULL, NULL},
     {"started", run_get_started, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -142,38 +142,52 @@ table_find(PyObject *op, PyObject *scope)
 
 /* ---- bind() and call() ---- */
 
-/* A tuple of the values of its parameters, or None: a value is missing or not valid, or
-   something has changed. */
+/* n objects, which are taken over. New reference or NULL. */
+static PyObject *
+tuple_of(PyObject **objects, Py_ssize_t n)
+{
+    PyObject *tuple = PyTuple_New(n);
+
+    for (Py_ssize_t i = 0; i < n; ++i) {
+        if (tuple != NULL)
+            PyTuple_SET_ITEM(tuple, i, objects[i]);
+        else
+            Py_DECREF(objects[i]);
+    }
+    return tuple;
+}
+
+/* (values, body), for the plan's `reject`, when there are faults; else (values,). None:
+ * for FastAPI itself to find out. */
 static PyObject *
 table_bind(PyObject *op, PyObject *args)
 {
     PlanTable *table = (PlanTable *)op;
-    PyObject *values[PLAN_PARAMS_MAX], *scope, *captures, *body, *tuple;
+    PyObject *values[PLAN_PARAMS_MAX], *scope, *captures, *body, *read = NULL, *tuple;
+    plan_bound bound = PLAN_UNBOUND;
     plan_scope input;
     Plan *plan;
-    bool bound;
 
     if (!PyArg_ParseTuple(args, "O!O!O!O!:bind", table->core->plan_type, &plan,
                           &PyDict_Type, &scope, &PyTuple_Type, &captures, &PyBytes_Type,
                           &body))
         return NULL;
-    bound = plan_guards_hold(plan, plan->hard_count, plan->guard_count) &&
-            plan_scope_init(&input, table->core, table->arena, scope, captures, body) &&
-            plan_bind(plan, &input.input, values);
+    if (plan_guards_hold(plan, plan->hard_count, plan->guard_count) &&
+        plan_scope_init(&input, table->core, table->arena, scope, captures, body))
+        bound = plan_bind(plan, &input.input, values, &read);
     fa_arena_reset(table->arena);
-    if (!bound) {
+    if (bound == PLAN_UNBOUND) {
         ++plan->directed;
         Py_RETURN_NONE;
     }
     ++plan->served;
-    tuple = PyTuple_New(plan->param_count);
-    for (Py_ssize_t i = 0; i < plan->param_count; ++i) {
-        if (tuple != NULL)
-            PyTuple_SET_ITEM(tuple, i, values[i]);
-        else
-            Py_DECREF(values[i]);
+    tuple = tuple_of(values, plan->param_count);
+    if (tuple == NULL) {
+        Py_XDECREF(read);
+        return NULL;
     }
-    return tuple;
+    return read != NULL ? Py_BuildValue("(NN)", tuple, read)
+                        : Py_BuildValue("(N)", tuple);
 }
 
 /* The plan's route answers by itself: None, as of bind(). */

@@ -3,8 +3,9 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request, Response
+from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel, ConfigDict
 
 app = FastAPI()
 
@@ -83,6 +84,16 @@ async def swallowed(
 ):
     response.headers["X-Own"] = "yes"
     raise RuntimeError
+
+
+# The name of a field was made lower in bytes that the whole process shares.
+class Fields(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+@app.get("/fields")
+async def fields(all: Annotated[Fields, Header()]):
+    return [sorted(all.model_extra or {}), bytes.fromhex("42")]
 
 
 # The order of the routes may change while there are as many as before.

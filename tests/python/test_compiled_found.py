@@ -13,6 +13,7 @@ CASES = [
     simple("/digits/" + "9" * 4300),
     simple("/digits/" + "9" * 4301),
     simple("/swallowed"),
+    simple("/fields", "GET", "B: 1", "Q: 2"),
 ]
 
 

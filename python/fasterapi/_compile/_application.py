@@ -28,6 +28,7 @@ from fasterapi._compile._behind import Entry, install
 from fasterapi._compile._build import context_of, needs_builder
 from fasterapi._compile._call_next import shorten
 from fasterapi._compile._entrance import entrance_of
+from fasterapi._compile._errors import Fault, read_of, reject_of
 from fasterapi._compile._fingerprint import check_handler
 from fasterapi._compile._known import steps_of
 from fasterapi._compile._misses import (
@@ -54,7 +55,7 @@ from fasterapi._compile._params import BODY, MEMBER, rows_of
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import OUTER, body_limit_of
 from fasterapi._compile._safe import is_safe
-from fasterapi._compile._runner import runner_of
+from fasterapi._compile._runner import checked_of, runner_of
 from fasterapi._compile._select import Select, select_of, way_to
 from fasterapi._compile._tree import needs_runner
 
@@ -210,7 +211,7 @@ def _refusal_of(effective: Any) -> Callable[[Exception, Any, Any], Exception]:
     def refuse(error: Exception, result: Any, run: Any) -> Exception:
         if not isinstance(error, ValidationError):
             return error
-        context = context_of(effective, run.method)
+        context = context_of(effective, run)
         errors = _regenerate_error_with_loc(
             errors=error.errors(include_url=False), loc_prefix=("response",)
         )
@@ -289,7 +290,7 @@ class _Compiler:
     ) -> _core.Plan:
         """A plan that takes no values of the request."""
         usual = {"is_runner": True, "is_direct": False, "direct": None, "quick": self.quick}
-        kept = {"names": (), "params": (), "model": None, "status": 200, "steps": ()}
+        kept = {"names": (), "params": (), "checks": None, "model": None, "status": 200, "steps": ()}
         options = {**usual, **kept, **options}
         return self._made(guards, [], select, outside, endpoint=endpoint, **options)
 
@@ -298,9 +299,11 @@ class _Compiler:
         _check_route(effective)
         check_handler(effective.app)
         dependant = effective.dependant
-        runs = needs_runner(effective)
+        runs, checked = needs_runner(effective), None
         if runs:
             endpoint, names, rows = runner_of(effective, request_of(select), self.behind)
+            if dependant.dependencies:
+                checked = checked_of(effective, request_of(select), self.behind)
         else:
             endpoint = dependant.call
             names, rows = rows_of(
@@ -309,7 +312,10 @@ class _Compiler:
         overrides: Guard = (self.app, "dependency_overrides", None, True, 0)
         status = int(effective.status_code or 200)
         soft: list[Guard] = [overrides, *_calls(dependant)]
+        reject = reject_of(effective, checked)
+        reads_body = any(row[0] in (BODY, MEMBER) for row in rows)
         options: dict[str, Any] = {
+            "checks": (Fault, reject, read_of(effective) if reads_body else None),
             "endpoint": endpoint,
             "is_runner": runs,
             "is_direct": False,
@@ -325,9 +331,8 @@ class _Compiler:
             self.stepped[plan] = self._made(
                 hard, soft, select, False, **options, direct=None, steps=self.steps
             )
-        reads_body = any(row[0] in (BODY, MEMBER) for row in rows)
         self.entries.append(
-            Entry(plan, select, effective.app, status, runs, reads_body, True)
+            Entry(plan, select, effective.app, status, runs, reads_body, reject)
         )
         return plan
 
@@ -351,7 +356,7 @@ class _Compiler:
             (pattern, _METHODS, self._refusal(context) if context is not None else None)
             for pattern, context in found
         ]
-        guards = guards_of(self.app)
+        guards: list[Guard] = [*guards_of(self.app)]
         select = select_none_of(self.app)
         missing = slash = None
         if is_usual(self.app) and not has_fallbacks(self.app):
@@ -373,7 +378,7 @@ class _Compiler:
             direct = direct_of(handle, select)
             guards: list[Guard] = [(effective, "app", effective.app, False, -1)]
             route.plan = self._plain(guards, select, direct, is_direct=True, quick=None)
-            self.entries.append(Entry(route.plan, select, handle, 200, True, False, False))
+            self.entries.append(Entry(route.plan, select, handle, 200, True, False, None))
             if kind == "page":
                 if self.behind:
                     raise NotCompiled("it is no path operation of FastAPI")

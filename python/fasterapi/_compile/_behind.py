@@ -40,7 +40,7 @@ class Entry:
     status: int
     runs: bool  # the plan's endpoint answers by itself
     reads_body: bool
-    bound: bool  # the plan does more than call `handle`
+    reject: Callable[..., Any] | None  # None: all that the plan does is to call `handle`
 
 
 class _Run:
@@ -69,6 +69,11 @@ class _Run:
     def method(self) -> str:
         method: str = self.scope["method"]
         return method
+
+    @property
+    def root_path(self) -> str:
+        root_path: str = self.scope.get("root_path", "")
+        return root_path
 
     def asgi(self) -> tuple[Message, Receive, Send]:
         return self.scope, self.receive, self.send
@@ -187,14 +192,14 @@ class Dispatcher:
         body, replay = await _read(receive) if entry.reads_body else (b"", receive)
         if body is None:
             return _with(replay, self.app)
-        values = self._bind(found, scope, body)
-        if values is None:
+        bound = self._bind(found, scope, body)
+        if bound is None:
             return _with(replay, functools.partial(self._direct, entry))
         entry.select(scope)
         run = _Run(self.table, entry, scope, receive, swallow, body)
         failure, answer = None, None
         try:
-            answer = await self._called(run, values)
+            answer = await self._called(run, *bound)
         except Exception as error:
             failure = error
         if type(answer) is bytes:
@@ -212,15 +217,15 @@ class Dispatcher:
         if body is None:
             await self.app(scope, replay, send)
             return
-        values = self._bind(found, scope, body)
-        if values is None:
+        bound = self._bind(found, scope, body)
+        if bound is None:
             await self._direct(entry, scope, replay, send)
             return
         entry.select(scope)
         run = _Run(self.table, entry, scope, receive, send, body)
         failure, answer = None, None
         try:
-            answer = await self._called(run, values)
+            answer = await self._called(run, *bound)
         except Exception as error:
             failure = error
         try:
@@ -229,16 +234,20 @@ class Dispatcher:
             del failure  # its traceback has this frame
 
     def _bind(self, found: Found, scope: Any, body: bytes) -> tuple[Any, ...] | None:
+        """The values, and the body if there are faults among them."""
         plan, captures = found
-        if self.entries[plan].bound:
+        if self.entries[plan].reject is not None:
             return self.table.bind(plan, scope, captures, body)
         return self.table.direct(plan)
 
-    async def _called(self, run: _Run, values: tuple[Any, ...]) -> Any:
+    async def _called(self, run: _Run, values: tuple[Any, ...], *read: Any) -> Any:
         """The body, or what is an answer itself; None if the endpoint has answered."""
         entry, scope = run.entry, run.scope
         for name in ("middleware", "inner", "function"):
             scope[f"fastapi_{name}_astack"] = AsyncExitStack()
+        if read and entry.reject is not None:
+            await entry.reject(run, *read, *values)
+            return None
         called = self.table.call(entry.plan, values, run)
         if entry.runs:
             await called
@@ -257,7 +266,10 @@ class Dispatcher:
             try:
                 if run.scope.pop(LEFT, False):
                     raise failure
-                await answer_error(run, Request(*run.asgi()), failure)
+                request = Request(*run.asgi())
+                if run.entry.reads_body:
+                    request._body = run.body()
+                await answer_error(run, request, failure)
             finally:
                 run.scope.pop(LEFT, None)
                 del failure  # its traceback has this frame

@@ -23,11 +23,12 @@ def needs_builder(effective: Any) -> bool:
     )
 
 
-def context_of(effective: Any, method: str) -> Any:
+def context_of(effective: Any, run: Any) -> Any:
     """Which endpoint it was, as errors tell it."""
     context = _extract_endpoint_context(effective.dependant.call)
     if effective.dependant.path:
-        context["path"] = f"{method} {effective.dependant.path}"
+        root = run.root_path.rstrip("/")
+        context["path"] = f"{run.method} {root}{effective.dependant.path}"
     return context
 
 
@@ -54,7 +55,7 @@ def builder_of(effective: Any) -> Build:
         asked = response.status_code if response is not None else None
         if status := asked or effective.status_code:
             arguments["status_code"] = status
-        context = context_of(effective, run.method) if field is not None else None
+        context = context_of(effective, run) if field is not None else None
         content = await serialize_response(
             response_content=result, endpoint_ctx=context, **options
         )

@@ -7,7 +7,6 @@ solve_dependencies() does, and goes on as that does when something is not valid.
 
 from __future__ import annotations
 
-import email.message
 import json
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -15,32 +14,22 @@ from typing import Any
 
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
-from fastapi.exceptions import RequestValidationError
 from pydantic_core import PydanticUndefined
 from starlette._exception_handler import wrap_app_handling_exceptions
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from fasterapi._compile._build import context_of
+from fasterapi._compile._errors import bad_body, bad_json, handler_cells, says_json_of
 from fasterapi._compile._params import has_form
 from fasterapi._compile._releases import body_limit_error_of, form_limits_of
 
-Read = Callable[[Request, AsyncExitStack], Coroutine[Any, Any, Any]]
+Read = Callable[[Any, Request, AsyncExitStack], Coroutine[Any, Any, Any]]
 Extract = Callable[[Request, Any, list[Any]], Coroutine[Any, Any, dict[str, Any]]]
 
 # Set in the scope of an exception that the handlers of its route have seen already.
 LEFT = "fasterapi.left"
 START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": []}
-
-
-def _handler_cells(effective: Any) -> dict[str, Any]:
-    """What the handler of a route was made with; check_handler() has seen it."""
-
-    def cells_of(function: Any) -> dict[str, Any]:
-        names = function.__code__.co_freevars
-        return {n: c.cell_contents for n, c in zip(names, function.__closure__, strict=True)}
-
-    return cells_of(cells_of(effective.app)["f"])
 
 
 def prime(request: Request) -> None:
@@ -82,14 +71,13 @@ def extractor_of(dependant: Dependant, embed: bool) -> Extract:
 
 
 def _unreadable(request: Request, error: Exception) -> Exception:
-    limit = body_limit_error_of(request.scope, error)
-    return limit or HTTPException(status_code=400, detail="There was an error parsing the body")
+    return body_limit_error_of(request.scope, error) or bad_body()
 
 
 def _form_reader(effective: Any) -> Read:
-    limits = _handler_cells(effective).get("form_limits")
+    limits = handler_cells(effective).get("form_limits")
 
-    async def read(request: Request, files: AsyncExitStack) -> Any:
+    async def read(run: Any, request: Request, files: AsyncExitStack) -> Any:
         try:
             form = await request.form(**form_limits_of(request.scope, limits))
             files.push_async_callback(form.close)
@@ -102,37 +90,20 @@ def _form_reader(effective: Any) -> Read:
     return read
 
 
-def _is_json(kind: str) -> bool:
-    message = email.message.Message()
-    message["content-type"] = kind
-    subtype = message.get_content_subtype()
-    json_like = subtype == "json" or subtype.endswith("+json")
-    return message.get_content_maintype() == "application" and json_like
-
-
 def _body_reader(effective: Any) -> Read:
-    strict = _handler_cells(effective)["actual_strict_content_type"]
+    says_json = says_json_of(effective)
 
     async def parsed(request: Request) -> Any:
         body = await request.body()
         if not body:
             return PydanticUndefined
-        kind = request.headers.get("content-type")
-        return await request.json() if (_is_json(kind) if kind else not strict) else body
+        return await request.json() if says_json(request.headers.get("content-type")) else body
 
-    async def read(request: Request, files: AsyncExitStack) -> Any:
+    async def read(run: Any, request: Request, files: AsyncExitStack) -> Any:
         try:
             return await parsed(request)
         except json.JSONDecodeError as error:
-            wrong = {
-                "type": "json_invalid",
-                "loc": ("body", error.pos),
-                "msg": "JSON decode error",
-                "input": {},
-                "ctx": {"error": error.msg},
-            }
-            context = context_of(effective, request.method)
-            raise RequestValidationError([wrong], body=error.doc, endpoint_ctx=context) from error
+            raise bad_json(error, context_of(effective, run)) from error
         except HTTPException:
             raise
         except Exception as error:
@@ -142,20 +113,9 @@ def _body_reader(effective: Any) -> Read:
 
 
 def reader_of(effective: Any) -> Read:
-    """read(request, files) gives the body, as a form or as what JSON says; raises what
+    """read(run, request, files) gives the body, as a form or as what JSON says; raises what
     FastAPI answers when it is neither. `files` closes the form's."""
     return _form_reader(effective) if has_form(effective) else _body_reader(effective)
-
-
-def refusal_of(effective: Any) -> Callable[[Request, Any, list[Any]], Exception]:
-    def refuse(request: Request, body: Any, errors: list[Any]) -> Exception:
-        return RequestValidationError(
-            errors,
-            body=None if body is PydanticUndefined else body,
-            endpoint_ctx=context_of(effective, request.method),
-        )
-
-    return refuse
 
 
 async def swallow(message: Any) -> None:

@@ -24,6 +24,13 @@ from starlette.convertors import (
 )
 from starlette.datastructures import Headers, QueryParams
 
+from fasterapi._compile._errors import (
+    Check,
+    Invalid,
+    check_of_body,
+    check_of_member,
+    check_of_param,
+)
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._schemas import is_pure, is_same_in_json
 
@@ -34,8 +41,8 @@ ANY, STR, INT, FLOAT, BOOL, JSON, PARSED, RAW = range(8)
 _SCALARS = {"str": STR, "int": INT, "float": FLOAT, "bool": BOOL}
 _UNCHANGED = (str, int, float, bool, bytes, type(None))
 
-# (source, form, index, key, validate, required, default, copied, many)
-Row = tuple[int, int, int, str, Any, bool, Any, bool, bool]
+# (source, form, index, key, validate, required, default, copied, many, check)
+Row = tuple[int, int, int, str, Any, bool, Any, bool, bool, Check]
 
 
 def _unwrapped(validator: Any) -> Any:
@@ -85,10 +92,6 @@ def _form(field: Any) -> int:
     return _SCALARS.get(schema["type"], ANY) if plain else ANY
 
 
-class Invalid(Exception):
-    """FastAPI has something to say about a parameter."""
-
-
 def _received(source: int, raw: Any) -> Any:
     """What a Request has for the raw values of a source."""
     if source == QUERY:
@@ -103,10 +106,11 @@ def _raw_row(source: int, field: Any) -> Row:
     def validate(raw: Any) -> Any:
         values, errors = request_params_to_args([field], _received(source, raw))
         if errors:
-            raise Invalid
+            raise Invalid(errors)
         return values[field.name]
 
-    return (source, RAW, 0, field.name, validate, True, None, False, False)
+    check = check_of_param((field.field_info.in_.value, field.name))
+    return (source, RAW, 0, field.name, validate, True, None, False, False, check)
 
 
 def _is_special(source: int, field: Any) -> bool:
@@ -130,7 +134,8 @@ def _row(source: int, field: Any) -> Row:
     required, default, copied = _default(field)
     alias = _get_param_aliases(field)[0][1]
     many = field_annotation_is_sequence(field.field_info.annotation)
-    return (source, form, 0, alias, validate, required, default, copied, many)
+    check = check_of_param((field.field_info.in_.value, alias))
+    return (source, form, 0, alias, validate, required, default, copied, many, check)
 
 
 def _path_row(field: Any, index: int, convertor: Any) -> Row:
@@ -143,7 +148,8 @@ def _path_row(field: Any, index: int, convertor: Any) -> Row:
         if kind not in (IntegerConvertor, FloatConvertor, UUIDConvertor):
             raise NotCompiled(f"{field.name!r} comes from the convertor {kind.__name__}")
         form, validate = ANY, _converted(convertor, validator)
-    return (PATH, form, index, field.alias, validate, True, None, False, False)
+    check = check_of_param(("path", _get_param_aliases(field)[0][1]))
+    return (PATH, form, index, field.alias, validate, True, None, False, False, check)
 
 
 def _converted(convertor: Any, validator: SchemaValidator) -> Any:
@@ -161,7 +167,8 @@ def _body_row(field: Any) -> Row:
         form, validate = JSON, validator.validate_json
     else:
         form, validate = PARSED, validator.validate_python
-    return (BODY, form, 0, field.alias, validate, *_default(field), False)
+    check = check_of_body(field)
+    return (BODY, form, 0, field.alias, validate, *_default(field), False, check)
 
 
 def _member_row(field: Any) -> Row:
@@ -169,7 +176,8 @@ def _member_row(field: Any) -> Row:
     if len(aliases) != 1 or not isinstance(aliases[0][0], str):
         raise NotCompiled(f"{field.name!r} has more than one name")
     validate = validator_of(field).validate_python
-    return (MEMBER, ANY, 0, aliases[0][0], validate, *_default(field), False)
+    check = check_of_member(field, aliases[0][0])
+    return (MEMBER, ANY, 0, aliases[0][0], validate, *_default(field), False, check)
 
 
 def rows_of(

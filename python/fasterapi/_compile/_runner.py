@@ -30,12 +30,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fasterapi._compile._build import builder_of, needs_builder
+from fasterapi._compile._errors import add_faults, refusal_of
 from fasterapi._compile._extract import (
     answer_error,
     extractor_of,
     prime,
     reader_of,
-    refusal_of,
 )
 from fasterapi._compile._params import BODY, MEMBER, Row, native_rows
 from fasterapi._compile._reasons import NotCompiled
@@ -103,9 +103,16 @@ class _Source:
 
 
 class _Writer:
+    """`checked`: some of the values that C gives are faults."""
+
     def __init__(
-        self, effective: Any, request_of: Callable[[Any], Any], behind: bool
+        self,
+        effective: Any,
+        request_of: Callable[[Any], Any],
+        behind: bool,
+        checked: bool = False,
     ) -> None:
+        self.checked = checked
         self.effective = effective
         # Whether the application sees the scope, and the stacks in it.
         self.visible = behind or shows_scope(effective, effective.dependant)
@@ -127,6 +134,7 @@ class _Writer:
             SecurityScopes=SecurityScopes,
             Holder=_Holder,
             Response=Response,
+            add_faults=add_faults,
             answer_error=answer_error,
             bodiless=_bodiless,
             in_threadpool=contextmanager_in_threadpool,
@@ -156,6 +164,10 @@ class _Writer:
             self.rows.append(row)
             self.names.append(variable)
             keywords.append(f"{name}={variable}")
+        if self.checked and keywords:
+            self.own += 1
+            given = ", ".join(self.names[-len(keywords) :])
+            self.source.add(f"add_faults(errors, {given})")
         return keywords
 
     def _extracted_here(self, dependant: Dependant, embed: bool) -> str:
@@ -286,8 +298,7 @@ class _Writer:
         self.source = body
         arguments = self.keywords_of(dependant, effective._embed_body_fields)
         if self.own:
-            body.add("if errors:")
-            body.add("    raise refuse(request, body, errors)")
+            self._add_refusal()
         call = body.name("endpoint", dependant.call)
         separator = ", " if arguments else ""
         if _is_coroutine_callable(dependant.call):
@@ -306,16 +317,31 @@ class _Writer:
             body.add("response = run.prepare(result)")
         return self._compiled(body)
 
+    def _has_body(self) -> bool:
+        """C has read it."""
+        return any(row[0] in (BODY, MEMBER) for row in self.rows)
+
+    def _add_refusal(self) -> None:
+        self.source.add("if errors:")
+        self.source.depth += 1
+        if "body" not in self.uses and not self.checked:
+            body = "await read(run, request, None)" if self._has_body() else "None"
+            self.source.add(f"body = {body}")
+        self.source.add("raise refuse(run, body, errors)")
+        self.source.depth -= 1
+
     def _compiled(self, body: _Source) -> Runner:
         text = _Source()
         text.depth = 1
+        if self.own:
+            text.add("errors = []")
         if "tasks" in self.uses:
             text.add("tasks = BackgroundTasks()")
         if "response" in self.uses:
             text.add("own = new_response()")
         if "request" in self.uses:
             text.add("request = request_of(run)")
-            if any(row[0] in (BODY, MEMBER) for row in self.rows):  # as FastAPI has read it
+            if self._has_body():  # as FastAPI has read it
                 text.add("request._body = run.body()")
         if self.visible and ("request" in self.uses or self.yields):
             self._add_in_stacks(text, body)
@@ -324,7 +350,8 @@ class _Writer:
         else:
             text.lines += body.lines
             self._add_answer(text)
-        parameters = ", ".join(["run", *(f"{name}" for name in self.names)])
+        given = ("run", "body") if self.checked else ("run",)
+        parameters = ", ".join([*given, *self.names])
         code = f"async def runner({parameters}):\n" + "\n".join(text.lines) + "\n"
         names: dict[str, Any] = dict(body.objects)
         path = f"<compiled {self.effective.path}>"
@@ -391,10 +418,10 @@ class _Writer:
 
     def _add_reading(self, text: _Source) -> None:
         """What comes before the first dependency."""
-        if self.own:
-            text.add("errors = []")
-            read = "await read(request, middleware_stack)" if "body" in self.uses else "None"
-            text.add(f"body = {read}")
+        if "body" in self.uses:
+            text.add("body = await read(run, request, middleware_stack)")
+        elif self.own and not self.checked:
+            text.add("body = None")
         if self.changed:
             text.add("prime(request)")
 
@@ -430,3 +457,9 @@ def runner_of(
     writer = _Writer(effective, request_of, behind)
     runner = writer.write()
     return runner, tuple(writer.names), tuple(writer.rows)
+
+
+def checked_of(effective: Any, request_of: Callable[[Any], Request], behind: bool) -> Runner:
+    """checked(run, body, *values): the runner of a request in which some of the values are
+    faults. Dependencies whose own values are valid are called all the same."""
+    return _Writer(effective, request_of, behind, checked=True).write()
