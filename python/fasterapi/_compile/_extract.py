@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
+from fastapi.dependencies.utils import request_body_to_args
 from pydantic_core import PydanticUndefined
 from starlette._exception_handler import wrap_app_handling_exceptions
 from starlette.exceptions import HTTPException
@@ -21,6 +21,8 @@ from starlette.requests import Request
 
 from fasterapi._compile._build import context_of
 from fasterapi._compile._errors import bad_body, bad_json, handler_cells, says_json_of
+from fasterapi._compile._fields import form_readers, param_reader
+from fasterapi._compile._form_text import is_usual, read_usual
 from fasterapi._compile._params import has_form
 from fasterapi._compile._releases import body_limit_error_of, form_limits_of
 
@@ -38,28 +40,30 @@ def prime(request: Request) -> None:
     request.path_params, request.query_params, request.headers, request.cookies  # noqa: B018
 
 
-def extractor_of(dependant: Dependant, embed: bool) -> Extract:
+def extractor_of(effective: Any, dependant: Dependant, embed: bool) -> Extract:
     """extract(request, body, errors) gives the values of one node; what is wrong with them
     is added to `errors`."""
-    sources = [
-        (fields, attribute)
-        for fields, attribute in (
-            (dependant.path_params, "path_params"),
-            (dependant.query_params, "query_params"),
-            (dependant.header_params, "headers"),
-            (dependant.cookie_params, "cookies"),
+    readers = [
+        (attribute, param_reader(field, attribute))
+        for attribute, fields in (
+            ("path_params", dependant.path_params),
+            ("query_params", dependant.query_params),
+            ("headers", dependant.header_params),
+            ("cookies", dependant.cookie_params),
         )
-        if fields
+        for field in fields
     ]
     body_fields = dependant.body_params
+    of_form = form_readers(body_fields) if has_form(effective) else None
 
     async def extract(request: Request, body: Any, errors: list[Any]) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for fields, attribute in sources:
-            found, wrong = request_params_to_args(fields, getattr(request, attribute))
-            values.update(found)
-            errors += wrong
-        if body_fields:
+        for attribute, read in readers:
+            read(getattr(request, attribute), values, errors)
+        if of_form is not None:
+            for read in of_form:
+                read(body, values, errors)
+        elif body_fields:
             found, wrong = await request_body_to_args(
                 body_fields=body_fields, received_body=body, embed_body_fields=embed
             )
@@ -79,7 +83,10 @@ def _form_reader(effective: Any) -> Read:
 
     async def read(run: Any, request: Request, files: AsyncExitStack) -> Any:
         try:
-            form = await request.form(**form_limits_of(request.scope, limits))
+            asked = form_limits_of(request.scope, limits)
+            if is_usual(request.scope["headers"]):
+                return await read_usual(request, asked)
+            form = await request.form(**asked)
             files.push_async_callback(form.close)
         except HTTPException:
             raise

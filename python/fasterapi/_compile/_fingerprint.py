@@ -43,6 +43,8 @@ REPLICATED: dict[str, tuple[str, ...]] = {
         *("request_body_to_args", "_validate_value_with_model_field", "_get_multidict_value"),
         *("_get_multidict_extras", "_request_param_model_to_args", "_get_param_model"),
         *("_get_param_aliases", "get_validation_alias", "_is_json_field", "_extract_form_body"),
+        *("_extract_form_items", "_extract_form_model", "_get_form_models"),
+        *("_get_form_union_models", "_is_empty_file_input"),
     ),
     "fastapi.encoders": ("jsonable_encoder", "generate_encoders_by_class_tuples"),
     "fastapi.middleware.asyncexitstack": ("AsyncExitStackMiddleware.__call__",),
@@ -71,6 +73,10 @@ REPLICATED: dict[str, tuple[str, ...]] = {
         *("StringConvertor.convert", "PathConvertor.convert", "IntegerConvertor.convert"),
         *("FloatConvertor.convert", "UUIDConvertor.convert"),
     ),
+    "starlette.formparsers": (
+        *("FormParser.__init__", "FormParser.on_field_start", "FormParser.on_field_name"),
+        *("FormParser.on_field_data", "FormParser.on_field_end", "FormParser.parse"),
+    ),
     "starlette.middleware.cors": (
         *("CORSMiddleware.__init__", "CORSMiddleware.__call__", "CORSMiddleware.send"),
         *("CORSMiddleware.is_allowed_origin", "CORSMiddleware.simple_response"),
@@ -86,7 +92,7 @@ REPLICATED: dict[str, tuple[str, ...]] = {
     ),
     "starlette.middleware.errors": ("ServerErrorMiddleware.__call__",),
     "starlette.middleware.exceptions": ("ExceptionMiddleware.__call__",),
-    "starlette.requests": ("cookie_parser",),
+    "starlette.requests": ("cookie_parser", "Request.form", "Request._get_form", "Request.stream"),
     "starlette.responses": (
         *("Response.__init__", "Response.__call__", "Response.init_headers", "Response.render"),
         *("JSONResponse.__init__", "JSONResponse.render"),

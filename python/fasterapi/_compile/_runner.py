@@ -175,7 +175,7 @@ class _Writer:
         self.uses.add("request")
         if dependant.body_params:
             self.uses.add("body")
-        extract = self.source.name("extract", extractor_of(dependant, embed))
+        extract = self.source.name("extract", extractor_of(self.effective, dependant, embed))
         self.source.add(f"o{self.own} = await {extract}(request, body, errors)")
         return f"**o{self.own}"
 

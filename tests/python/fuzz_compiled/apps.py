@@ -4,7 +4,7 @@ What an application does is told with say(); its words are compared, too."""
 
 import dataclasses
 
-from fuzz_compiled import outcomes
+from fuzz_compiled import forms, outcomes
 from fuzz_compiled.values import (
     INT,
     STR,
@@ -327,9 +327,12 @@ class Writer:
     def dependency_of(self, dep: Function) -> str:
         dice = self.dice
         options = ", use_cache=False" if dice.chance(0.1) else ""
+        if dice.chance(0.04):
+            options += ", max_concurrency=2"
         if "yield" in dep.declared and dice.chance(0.25):
             options += ", scope='function'"
         if dice.chance(0.12) and "scope=" not in options:
+            options = options.replace(", max_concurrency=2", "")
             return f"Security({dep.name}, scopes=['s1', 's2']{options})"
         return f"Depends({dep.name}{options})"
 
@@ -361,13 +364,17 @@ class Writer:
             return
         name, kind = self.new("dep"), dice.choice(self.KINDS)
         declared, sent = self.params((), 2)
+        if dice.chance(0.06):
+            of_form, sent_in_form = forms.fields(dice, self.models, Param, 2)
+            declared, sent = [*declared, *of_form], [*sent, *sent_in_form]
         below, more = self.depends()
         special = [t for t, share in (("tasks: BackgroundTasks", 0.1), ("response: Response", 0.1),
-                   ("scopes: SecurityScopes", 0.1), ("request: Request", 0.03)) if dice.chance(share)]  # fmt: skip
+                   ("scopes: SecurityScopes", 0.1), ("request: Request", 0.08)) if dice.chance(share)]  # fmt: skip
         arguments = [*declared, *below, *special]
         told = self.told(arguments)
         head = ", ".join(["*", *arguments]) if arguments else ""
-        body = [f"say({name!r}, var.get(), {told})", *outcomes.of_dependency(dice, arguments)]
+        alters = ["alter(request)"] if "request: Request" in special and dice.chance(0.5) else []
+        body = [f"say({name!r}, var.get(), {told})", *alters, *outcomes.of_dependency(dice, arguments)]
         if kind == "class":
             arguments = ", ".join(["self", head]) if head else "self"
             self.add(f"class {name}:", f"    def __init__({arguments}):", *indented(body, 8),
@@ -393,7 +400,7 @@ class Writer:
         for argument in arguments:
             name = argument.partition(":")[0]
             value = {"tasks": "'tasks'", "response": "'response'", "request": "'request'",
-                     "scopes": "scopes.scopes"}.get(name, name)  # fmt: skip
+                     "scopes": "scopes.scopes"}.get(name, f"read({name})" if name.startswith("up") else name)  # fmt: skip
             pairs.append(f"{name!r}: {value}")
         return "{" + ", ".join(pairs) + "}"
 
@@ -419,10 +426,10 @@ class Writer:
         if how < 0.86:
             return [f"body: Annotated[{kind.text}, Body(embed=True)]{default}"], [Param("embed", "body", kind, False, not default)], "application/json"
         other = any_scalar(dice)
-        if how < 0.95:
+        if how < 0.92:
             return [f"body: Annotated[{kind.text}, Body()]{default}", f"other: Annotated[{other.text}, Body()]"], [
                 Param("embed", "body", kind, False, not default), Param("embed", "other", other, False, True)], "application/json"  # fmt: skip
-        return [f"body: Annotated[{other.text}, Form()]"], [Param("form", "body", other, False, True)], "application/x-www-form-urlencoded"
+        return *forms.fields(dice, self.models, Param, 4), forms.URLENCODED
 
     def operation(self, router: str, prefix: str, inherited: list[Param]) -> None:
         dice = self.dice
@@ -556,7 +563,7 @@ class Writer:
                      "    print('around', request.method, flush=True)", "    response = await call_next(request)",
                      "    response.headers['x-around'] = str(response.status_code)",
                      "    print('around ends', response.status_code, flush=True)", "    return response")  # fmt: skip
-        return App(PRELUDE + "\n".join(self.lines) + "\n", self.operations, self.mutates)
+        return App(PRELUDE + forms.PRELUDE + "\n".join(self.lines) + "\n", self.operations, self.mutates)
 
 
 def indented(lines: list[str], by: int) -> list[str]:

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import urllib.parse
 
+from fuzz_compiled import forms
 from fuzz_compiled.apps import App, Operation, Param
 from fuzz_compiled.values import ODD_JSON, Dice
 
@@ -41,6 +42,7 @@ def quoted(dice: Dice, text: str) -> str:
 class Traffic:
     def __init__(self, dice: Dice, app: App) -> None:
         self.dice, self.app = dice, app
+        self.media = ""  # of the body that was made last
 
     def capture(self, match: re.Match, params: dict[str, Param]) -> str:
         dice, (name, convertor) = self.dice, match.groups()
@@ -110,14 +112,16 @@ class Traffic:
 
     def body(self, operation: Operation) -> bytes | None:
         dice = self.dice
-        sent = [param for param in operation.params if param.source in ("body", "embed", "form")]
+        self.media = operation.media
+        sent = [param for param in operation.params if param.source in ("body", "embed", "form", "file")]
         if not sent:
             return b"{}" if dice.chance(0.02) else None
         if dice.chance(dice.mess * 0.3):
             return dice.choice((None, b""))
-        if sent[0].source == "form":
-            pairs = [(param.alias, param.type.spelled(dice)) for param in sent]
-            return urllib.parse.urlencode(pairs).encode()
+        in_form = list({param.alias: param for param in sent if param.source in ("form", "file")}.values())
+        if in_form:
+            body, self.media = forms.sent_as(dice, in_form)
+            return body
         if sent[0].source == "embed":
             pairs = [f'"{param.alias}": {param.type.json(dice)}' for param in sent]
             text = "{" + ",".join(pairs) + "}"
@@ -149,7 +153,7 @@ class Traffic:
         lines += self.fields(operation)
         body = self.body(operation)
         if body is not None:
-            media = dice.choice(MEDIA) if dice.chance(0.06) else operation.media
+            media = dice.choice(MEDIA) if dice.chance(0.06) else self.media
             if media and not dice.chance(0.01):
                 lines.append(f"Content-Type: {media}")
         if dice.chance(0.03):
