@@ -64,6 +64,8 @@ carrier_am_send(PyObject *op, PyObject *value, PyObject **result)
 
     if (self->job.coroutine == NULL)
         return rest(self, result); /* the first step of the task, or a stray wake-up */
+    if (self->pending == Py_None && self->awaited != NULL)
+        Py_CLEAR(self->pending); /* a turn is what it waits for, and this is the next */
     if (self->pending != NULL) {
         *result = self->pending;
         self->pending = NULL;

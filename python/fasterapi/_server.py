@@ -75,14 +75,19 @@ class Listener:
         """Closed it is."""
 
 
+def is_waiting(task: asyncio.Task[Any]) -> bool:
+    """Whether a request runs in it that is waiting for something."""
+    carrier = task.get_coro()
+    return isinstance(carrier, _core.Carrier) and carrier.cr_await is not None
+
+
 def tasks_of(worker: _core.Worker) -> list[asyncio.Task[Any]]:
     """Those in which a request runs that is waiting for something."""
     found: list[asyncio.Task[Any]] = []
     for task in asyncio.all_tasks():
         carrier = task.get_coro()
-        if isinstance(carrier, _core.Carrier) and carrier.worker is worker:
-            if carrier.cr_await is not None:
-                found.append(task)
+        if isinstance(carrier, _core.Carrier) and carrier.worker is worker and is_waiting(task):
+            found.append(task)
     return found
 
 
@@ -356,8 +361,14 @@ class Server:
                 await asyncio.sleep(TICK_S)
         if state.tasks and not self.force_exit:
             logger.info("Waiting for background tasks to complete. (CTRL+C to force quit)")
-            while state.tasks and not self.force_exit:
-                await asyncio.sleep(TICK_S)
+            while (tasks := state.tasks) and not self.force_exit:
+                # One after the other: there may be very many, and looking at each of them in
+                # every tick would keep them from running.
+                while tasks and not self.force_exit:
+                    if is_waiting(tasks[-1]):
+                        await asyncio.sleep(TICK_S)
+                    else:
+                        tasks.pop()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

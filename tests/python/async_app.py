@@ -230,3 +230,15 @@ def fail(number: int, frame: Any) -> None:
 
 signal.signal(signal.SIGUSR1, note)
 signal.signal(signal.SIGUSR2, fail)
+
+
+async def turns(scope: Any, receive: Any, send: Any) -> None:
+    """sleep(0) is over in the next turn of the loop, behind what was to be called in it."""
+    loop = asyncio.get_running_loop()
+    found: list[str] = []
+    loop.call_soon(found.append, "next")
+    loop.call_soon(lambda: loop.call_soon(found.append, "the one after"))
+    await asyncio.sleep(0)
+    body = repr(found).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})

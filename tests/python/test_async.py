@@ -41,6 +41,16 @@ def test_tiers(servers: compare.Pair) -> None:
         assert direct >= len(async_app.NAMES)
 
 
+def test_turns(site: pathlib.Path, loop: str, tmp_path: pathlib.Path) -> None:
+    """In a task that was made for the request, and in one that has served before."""
+    options = ("async_app:turns", "--port", "0", "--loop", loop, "--lifespan", "off")
+    with peers.serving("fasterapi", site, tmp_path, *options) as server, server.connect() as s:
+        reader = peers.Reader(s)
+        for _ in range(3):
+            s.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+            assert peers.answer_of(reader, "GET").body == b"['next']"
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_signals_under_load(
     site: pathlib.Path, loop: str, tmp_path: pathlib.Path, engine: str
