@@ -133,6 +133,10 @@ PyObject *operation_nothing(core_state *core);
 /* One that gives what `fn` makes of `owner` (borrowed; a reference is kept). */
 PyObject *operation_later(core_state *core, PyObject *owner, operation_fn *fn);
 
+/* Takes the exception that is set, which is raised when the operation is awaited: nobody
+   expects it of the call. */
+PyObject *operation_failed(core_state *core);
+
 /* ---- carrier.c: the tasks in which handlers run ---- */
 
 typedef struct Carrier Carrier;

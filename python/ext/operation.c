@@ -39,6 +39,29 @@ operation_later(core_state *core, PyObject *owner, operation_fn *fn)
     return (PyObject *)op;
 }
 
+static PyObject *
+raise_it(PyObject *error, PyObject **Py_UNUSED(again))
+{
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    return NULL;
+}
+
+PyObject *
+operation_failed(core_state *core)
+{
+    PyObject *type, *error, *traceback, *op;
+
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    if (traceback != NULL)
+        (void)PyException_SetTraceback(error, traceback);
+    op = operation_later(core, error, raise_it);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(traceback);
+    return op;
+}
+
 static int
 operation_traverse(PyObject *self, visitproc visit, void *arg)
 {

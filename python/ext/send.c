@@ -266,12 +266,12 @@ cycle_send(PyObject *op, PyObject *message)
 
     if (!PyDict_Check(message)) {
         PyErr_SetString(PyExc_TypeError, "an ASGI message is a dict");
-        return NULL;
+        return operation_failed(core);
     }
     if (must_wait(self))
         return send_later(self, message);
     if (send_message(self, message) < 0)
-        return NULL;
+        return operation_failed(core);
     return self->sending_file ? operation_later(core, op, file_sent)
                               : Py_NewRef(core->sent);
 }

@@ -20,7 +20,17 @@ async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-    if scope["path"] == "/receive":
+    if scope["path"] == "/wrong":
+        found = []
+        for how in (send, lambda message: asyncio.create_task(send(message))):
+            called = how({"type": "http.nonsense"})
+            found.append("called")
+            try:
+                await called
+            except Exception as error:
+                found.append(repr(error))
+        await respond(repr(found).encode())
+    elif scope["path"] == "/receive":
         # Nothing comes: each call is given up, and must not be kept until something does.
         await receive()
         for _ in range(300):
@@ -58,3 +68,15 @@ def test_given_up(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, kind: s
             assert answer.whole
             assert (len(answer.body), answer.body[-1:]) == (SIZE + 1, b"1")
         assert "Exception" not in server.text("err")
+
+
+def test_wrong_message(site: pathlib.Path, loop: str, tmp_path: pathlib.Path) -> None:
+    """send() raises when it is awaited, not when it is called."""
+    bodies = []
+    for kind in ("uvicorn", "fasterapi"):
+        options = ["test_cancelled:app", "--port", "0", "--loop", loop, "--lifespan", "off"]
+        with peers.serving(kind, site, tmp_path / kind, *options) as server, server.connect() as s:
+            s.sendall(b"GET /wrong HTTP/1.1\r\nHost: test\r\n\r\n")
+            bodies.append(peers.answer_of(peers.Reader(s), "GET").body)
+    assert bodies[0].count(b"called") == 2 and b"RuntimeError" in bodies[0]
+    assert bodies[1] == bodies[0]
