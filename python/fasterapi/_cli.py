@@ -117,7 +117,7 @@ COMMON = [
     _option(
         "--engine",
         type=click.Choice(["auto", "asgi"]),
-        default="asgi",
+        default="auto",
         show_default=True,
         help="auto: routes of FastAPI that are understood are called straight from C; asgi: "
         "everything goes through the application.",

@@ -93,7 +93,7 @@ class Config:
         workers_max_rss: int | None = None,
         timeout_worker_blocked: int = 300,
         timeout_drain: float = 0,
-        engine: Literal["auto", "asgi"] = "asgi",
+        engine: Literal["auto", "asgi"] = "auto",
         verify: float = 0,
         pathsend: Literal["auto", "on", "off"] = "auto",
         early_hints: bool = False,
@@ -269,12 +269,14 @@ class Config:
         the lifespan, which may still add routes. None: nothing."""
         if self.engine == "asgi":
             return None
-        from fasterapi._compile import NotCompiled, compile_app
+        from fasterapi._compile import NO_FASTAPI, NotCompiled, compile_app
 
         try:
             compiled = compile_app(self.made_app)
         except NotCompiled as reason:
-            logger.info("Engine: every route is served through ASGI, since %s", reason)
+            # Of frameworks that have no plans, nobody expects any.
+            level = logging.INFO if reason.reason != NO_FASTAPI else logging.DEBUG
+            logger.log(level, "Engine: every route is served through ASGI, since %s", reason)
             return None
         except Exception:
             # A fault of ours must not keep an application from being served.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 VARIABLES = {"fasterapi": "FASTERAPI_PYTEST", "fasterapi_async": "FASTERAPI_PYTEST_ASYNC"}
-ENGINES = ("asgi", "auto")  # the default first
+ENGINES = ("auto", "asgi")  # the default first
 OFF = ("", "0", "false", "no", "off")
 
 

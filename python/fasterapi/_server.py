@@ -269,7 +269,7 @@ class Server:
     def _log_tiers(self) -> None:
         """At the end, what has served the requests: each route at level debug."""
         state = self.server_state
-        if self.config.engine == "asgi" or state.worker is None:
+        if not state.routes or state.worker is None:
             return
         for route in state.routes:
             if told := ", ".join(f"{count} {tier}" for tier, count in route.requests.items()):

@@ -69,8 +69,9 @@ def command(kind: str) -> list[str]:
 
 def environment(site: pathlib.Path, **more: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("FASTERAPI_", "UVICORN_"))}
-    # Frameworks print sets: in the same order under both servers.
-    return {**kept, "PYTHONPATH": f"{site}:{HERE}", "PYTHONHASHSEED": "0", **more}
+    # Frameworks print sets: in the same order under both servers. Tests of plans ask for them.
+    own = {"PYTHONHASHSEED": "0", "FASTERAPI_ENGINE": "asgi"}
+    return {**kept, "PYTHONPATH": f"{site}:{HERE}", **own, **more}
 
 
 @contextlib.contextmanager

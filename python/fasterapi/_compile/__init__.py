@@ -14,14 +14,16 @@ from fasterapi._compile._reasons import NotCompiled
 if TYPE_CHECKING:
     from fasterapi._compile._application import Compiled
 
-__all__ = ["NotCompiled", "compile_app", "is_current"]
+NO_FASTAPI = "it is no application of FastAPI"
+
+__all__ = ["NO_FASTAPI", "NotCompiled", "compile_app", "is_current"]
 
 
 def compile_app(app: Any, *, apart: bool = False) -> Compiled:
     """Raises NotCompiled when the application as a whole cannot be. `apart`: plans of an
     earlier call stay in use behind its middleware."""
     if "fastapi" not in sys.modules:  # then nothing here is an instance of its classes
-        raise NotCompiled("it is no application of FastAPI")
+        raise NotCompiled(NO_FASTAPI)
     from fasterapi._compile import _fingerprint
 
     _fingerprint.check()
