@@ -42,6 +42,9 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
             Py_DECREF((PyObject *)self);
             return;
         }
+        self->received += (int64_t)data.len;
+        if (self->received == fa_request_content_length(req))
+            return; /* its end follows at once, and belongs to the same message */
     }
     Py_INCREF((PyObject *)self);
     cycle_wake_receivers(self, waiters_go_on);

@@ -242,3 +242,13 @@ async def turns(scope: Any, receive: Any, send: Any) -> None:
     body = repr(found).encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
+
+
+async def messages(scope: Any, receive: Any, send: Any) -> None:
+    """What receive() gives until the end of the body."""
+    found: list[Any] = []
+    while not found or found[-1][1]:
+        message = await receive()
+        found.append((len(message["body"]), message["more_body"]))
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": repr(found).encode()})

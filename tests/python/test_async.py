@@ -51,6 +51,19 @@ def test_turns(site: pathlib.Path, loop: str, tmp_path: pathlib.Path) -> None:
             assert peers.answer_of(reader, "GET").body == b"['next']"
 
 
+@pytest.mark.parametrize("kind", ["uvicorn", "fasterapi"])
+def test_messages(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, kind: str) -> None:
+    """A body that comes behind its head is one message, the last."""
+    options = ("async_app:messages", "--port", "0", "--loop", loop, "--lifespan", "off")
+    with peers.serving(kind, site, tmp_path, *options) as server, server.connect() as s:
+        reader = peers.Reader(s)
+        for size in (5, 30_000):
+            s.sendall(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % size)
+            time.sleep(0.1)  # for the head to be read
+            s.sendall(b"x" * size)
+            assert peers.answer_of(reader, "POST").body == b"[(%d, False)]" % size
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_signals_under_load(
     site: pathlib.Path, loop: str, tmp_path: pathlib.Path, engine: str
