@@ -285,6 +285,19 @@ class Shouting(PlainTextResponse):
         await super().__call__(scope, receive, send)
 
 
+class Forgetful(PlainTextResponse):
+    """Leaves out what it is given to do afterwards."""
+
+    def __init__(self, content: Any = None, status_code: int = 200, **options: Any) -> None:
+        super().__init__(content, status_code)
+
+
+@app.get("/forgets", response_class=Forgetful)
+async def forgets(tasks: BackgroundTasks, own: bool = False):
+    tasks.add_task(say, "not forgotten")
+    return Forgetful("own") if own else "made"
+
+
 class Silent(Response):
     async def __call__(self, scope, receive, send):
         pass

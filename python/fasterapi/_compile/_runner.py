@@ -311,11 +311,21 @@ class _Writer:
             response = "own" if "response" in self.uses else "None"
             body.add("if isinstance(result, Response):")
             body.add("    response = result")
+            body.depth += 1
+            self._add_background(body)
+            body.depth -= 1
             body.add("else:")
             body.add(f"    response = await {build}(run, result, {response}, {tasks})")
         else:
             body.add("response = run.prepare(result)")
         return self._compiled(body)
+
+    def _add_background(self, text: _Source) -> None:
+        """A Response of the endpoint's own takes the tasks if it has none; one that was made
+        for it was given them, and may have left them."""
+        if "tasks" in self.uses:
+            text.add("if response.background is None:")
+            text.add("    response.background = tasks")
 
     def _has_body(self) -> bool:
         """C has read it."""
@@ -438,9 +448,8 @@ class _Writer:
                 text.add("    await tasks()")
             text.add("else:")
             text.depth += 1
-        if "tasks" in self.uses:
-            text.add("if response.background is None:")
-            text.add("    response.background = tasks")
+        if not needs_builder(self.effective):
+            self._add_background(text)
         text.add("if not run.answer(response):")
         text.add("    await response(*run.asgi())")
         text.add("elif response.background is not None:")
