@@ -43,6 +43,23 @@ rest(Carrier *self, PyObject **result)
     return await_next(self, idle);
 }
 
+/* The coroutine waits for carrier_unpark(), and the task for nothing. */
+static PySendResult
+park(Carrier *self, PyObject **result)
+{
+    PySendResult sent;
+
+    self->parked = true;
+    Py_DECREF(*result); /* the carrier itself */
+    sent = rest(self, result);
+    if (sent != PYGEN_ERROR)
+        return sent;
+    self->parked = false;
+    carrier_give_up(self);
+    *result = Py_NewRef(Py_None);
+    return PYGEN_RETURN;
+}
+
 /* What came of a step within the task. */
 static PySendResult
 after_step(Carrier *self, PySendResult sent, PyObject **result)
@@ -50,7 +67,8 @@ after_step(Carrier *self, PySendResult sent, PyObject **result)
     while (sent != PYGEN_NEXT && carrier_ended(self, sent, result))
         sent = carrier_step(self, Py_None, result);
     if (sent == PYGEN_NEXT)
-        return await_next(self, *result);
+        return *result == (PyObject *)self ? park(self, result)
+                                           : await_next(self, *result);
     if (carrier_is_cancelled(self))
         self->retired = true;
     carrier_give_back(self);
@@ -62,7 +80,7 @@ carrier_am_send(PyObject *op, PyObject *value, PyObject **result)
 {
     Carrier *self = (Carrier *)op;
 
-    if (self->job.coroutine == NULL)
+    if (self->job.coroutine == NULL || self->parked)
         return rest(self, result); /* the first step of the task, or a stray wake-up */
     if (self->pending == Py_None && self->awaited != NULL)
         Py_CLEAR(self->pending); /* a turn is what it waits for, and this is the next */
@@ -100,36 +118,16 @@ carrier_iternext(PyObject *op)
     return carrier_send(op, Py_None);
 }
 
-/* Takes the StopIteration that is set apart: its value, or NULL with the exception still
-   set if it is another one. */
-static PyObject *
-stop_value(void)
-{
-    PyObject *type, *value, *traceback, *res;
-
-    if (!PyErr_ExceptionMatches(PyExc_StopIteration))
-        return NULL;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    res = Py_NewRef(((PyStopIterationObject *)value)->value);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
-    return res;
-}
-
 /* Throws into the request what was thrown into the task. */
 static PyObject *
 throw_into_inner(Carrier *self, PyObject *const *args, Py_ssize_t n)
 {
     core_state *core = self->worker->core;
-    PyObject *stack[4] = {self->job.coroutine, args[0], n > 1 ? args[1] : NULL,
-                          n > 2 ? args[2] : NULL};
     PyObject *pending = self->pending, *inner = Py_NewRef(self->job.coroutine), *result;
-    Carrier *outer = self->worker->running;
     PySendResult sent;
 
     self->pending = NULL;
+    self->parked = false;
     if (pending != NULL) {
         /* The task never got to await it, so it could not cancel it either. */
         PyObject *cancelled = pending == Py_None
@@ -141,14 +139,7 @@ throw_into_inner(Carrier *self, PyObject *const *args, Py_ssize_t n)
         Py_XDECREF(cancelled);
         Py_DECREF(pending);
     }
-    self->worker->running = self;
-    result = PyObject_VectorcallMethod(core->str_throw, stack, (size_t)n + 1, NULL);
-    self->worker->running = outer;
-    sent = PYGEN_NEXT;
-    if (result == NULL) {
-        result = stop_value();
-        sent = result != NULL ? PYGEN_RETURN : PYGEN_ERROR;
-    }
+    sent = carrier_throw_step(self, args, n, &result);
     Py_DECREF(inner);
     sent = after_step(self, sent, &result);
     return as_iterator_result(sent, result);

@@ -15,6 +15,7 @@ struct Carrier {
     Carrier *next;      /* behind it among those that are idle; owned */
     /* Among those that wait within a request; the references are the worker's. */
     Carrier *busy_next, **busy_link;
+    bool parked;  /* its coroutine waits for carrier_unpark() */
     bool resumed; /* it runs by carrier_resume() */
     bool retired; /* not to be used again: its task is ending */
 };
@@ -25,6 +26,10 @@ struct Carrier {
    PyIter_Send() leaves them. */
 PySendResult carrier_step(Carrier *self, PyObject *value, PyObject **result);
 
+/* The same by throwing args[0:n] into it, as throw() takes them; n is at most 3. */
+PySendResult carrier_throw_step(Carrier *self, PyObject *const *args, Py_ssize_t n,
+                                PyObject **result);
+
 /* What came of a step that was the last: `*result` (given up) or the exception that is
    set. True: another coroutine is to begin. */
 bool carrier_ended(Carrier *self, PySendResult sent, PyObject **result);
@@ -32,6 +37,11 @@ bool carrier_ended(Carrier *self, PySendResult sent, PyObject **result);
 /* Somebody asked the task to end and did not take it back: its next step, or the next
    future it waits for, would be cancelled. */
 bool carrier_is_cancelled(Carrier *self);
+
+/* The task will not see what the coroutine waits for: there is no memory to wake it, or
+   to wait with. So the coroutine ends here, with the exception that is set, and the task
+   is not used again. */
+void carrier_give_up(Carrier *self);
 
 /* To those that wait for work, or retires it. */
 void carrier_give_back(Carrier *self);

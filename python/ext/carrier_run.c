@@ -169,6 +169,41 @@ carrier_step(Carrier *self, PyObject *value, PyObject **result)
     return sent;
 }
 
+/* Takes the StopIteration that is set apart: its value, or NULL with the exception still
+   set if it is another one. */
+static PyObject *
+stop_value(void)
+{
+    PyObject *type, *value, *traceback, *res;
+
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration))
+        return NULL;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    res = Py_NewRef(((PyStopIterationObject *)value)->value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return res;
+}
+
+PySendResult
+carrier_throw_step(Carrier *self, PyObject *const *args, Py_ssize_t n, PyObject **result)
+{
+    PyObject *stack[4] = {self->job.coroutine, args[0], n > 1 ? args[1] : NULL,
+                          n > 2 ? args[2] : NULL};
+    Carrier *outer = self->worker->running;
+
+    self->worker->running = self;
+    *result = PyObject_VectorcallMethod(self->worker->core->str_throw, stack,
+                                        (size_t)n + 1, NULL);
+    self->worker->running = outer;
+    if (*result != NULL)
+        return PYGEN_NEXT;
+    *result = stop_value();
+    return *result != NULL ? PYGEN_RETURN : PYGEN_ERROR;
+}
+
 /* ---- running a request ---- */
 
 static Carrier *
@@ -240,9 +275,10 @@ leave(Carrier *self)
         PyErr_Clear();
 }
 
-/* A step outside of the task, which has been entered. */
+/* A step outside of the task, which has been entered; `error` is thrown in if it is not
+   NULL. */
 static PySendResult
-step(Carrier *self, PyObject **result)
+step(Carrier *self, PyObject *error, PyObject **result)
 {
     PyObject *type = NULL, *value = NULL, *traceback = NULL;
     PySendResult sent;
@@ -250,7 +286,8 @@ step(Carrier *self, PyObject **result)
     *result = NULL;
     if (PyContext_Enter(self->context) < 0)
         return PYGEN_ERROR;
-    sent = carrier_step(self, Py_None, result);
+    sent = error == NULL ? carrier_step(self, Py_None, result)
+                         : carrier_throw_step(self, &error, 1, result);
     if (sent == PYGEN_ERROR)
         PyErr_Fetch(&type, &value, &traceback);
     if (PyContext_Exit(self->context) < 0)
@@ -284,11 +321,8 @@ carrier_drop_all(Worker *worker)
         let_go(worker->busy);
 }
 
-/* The task will not see what the coroutine waits for: there is no memory to wake it, and
-   it cannot be woken again. So the coroutine ends here, with the exception that is set.
- */
-static void
-give_up(Carrier *self)
+void
+carrier_give_up(Carrier *self)
 {
     carrier_job next;
     PyObject *error;
@@ -317,7 +351,10 @@ suspend(Carrier *self, PyObject *future)
     int rv;
 
     hold(self);
-    if (future == self->awaited) {
+    if (future == (PyObject *)self) {
+        self->parked = true;
+        Py_DECREF(future);
+    } else if (future == self->awaited) {
         /* As if the task had begun to await it now. */
         rv = PyObject_SetAttr(future, core->str__asyncio_future_blocking, Py_False);
         Py_DECREF(future);
@@ -326,21 +363,21 @@ suspend(Carrier *self, PyObject *future)
     } else {
         self->pending = future;
         if (wake(self) < 0)
-            give_up(self);
+            carrier_give_up(self);
     }
 }
 
-/* Steps the coroutine, and those after it, as far as they go. The task is entered, and is
+/* Steps the coroutine, and those after it, as far as they go; `error` is
+   thrown into the first if it is not NULL. The task is entered, and is
    left here. */
 static void
-drive(Carrier *self)
+drive(Carrier *self, PyObject *error)
 {
     PyObject *result;
-    PySendResult sent;
+    PySendResult sent = step(self, error, &result);
 
-    do
-        sent = step(self, &result);
-    while (sent != PYGEN_NEXT && carrier_ended(self, sent, &result));
+    while (sent != PYGEN_NEXT && carrier_ended(self, sent, &result))
+        sent = step(self, NULL, &result);
     leave(self);
     if (sent == PYGEN_NEXT) {
         suspend(self, result);
@@ -365,7 +402,7 @@ carrier_run(Worker *worker, const carrier_job *job)
     }
     self->job = *job;
     Py_INCREF(self->job.owner);
-    drive(self);
+    drive(self, NULL);
     Py_DECREF(self);
     return 0;
 }
@@ -398,11 +435,30 @@ carrier_future(Worker *worker, Carrier **carrier)
     return PyObject_CallMethodNoArgs(worker->loop, worker->core->str_create_future);
 }
 
+void
+carrier_unpark(Carrier *self, PyObject *error)
+{
+    if (!self->parked)
+        return; /* something was thrown into it meanwhile */
+    self->parked = false;
+    if (self->worker->running != NULL || self->awaited == NULL || awaited_is_done(self) ||
+        enter(self) < 0) {
+        PyErr_Clear(); /* a step of its task is due, or comes so */
+        if (wake(self) < 0)
+            carrier_give_up(self);
+        return;
+    }
+    Py_INCREF((PyObject *)self);
+    drive(self, error);
+    Py_DECREF(self);
+}
+
 bool
 carrier_resume(Carrier *self, PyObject *future)
 {
     if (self->worker->running != NULL || self->awaited != future || self->retired ||
-        self->job.coroutine == NULL || self->pending != NULL || awaited_is_done(self))
+        self->parked || self->job.coroutine == NULL || self->pending != NULL ||
+        awaited_is_done(self))
         return false;
     if (enter(self) < 0) {
         PyErr_Clear(); /* somebody's task runs just now */
@@ -410,7 +466,7 @@ carrier_resume(Carrier *self, PyObject *future)
     }
     Py_INCREF((PyObject *)self);
     self->resumed = true;
-    drive(self);
+    drive(self, NULL);
     self->resumed = false;
     Py_DECREF(self);
     return true;

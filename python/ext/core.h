@@ -96,7 +96,7 @@ typedef struct core_state {
     CORE_TEXTS(X)
 #undef X
     PyObject *methods[FA_QUERY + 1]; /* "GET", ... */
-    PyTypeObject *plan_type, *run_type, *plan_table_type;
+    PyTypeObject *plan_type, *run_type, *plan_table_type, *threads_type, *hop_type;
     PyObject *deepcopy, *from_attributes; /* of copy; ("from_attributes",) */
 } core_state;
 
@@ -141,6 +141,7 @@ PyObject *operation_failed(core_state *core);
 
 typedef struct Carrier Carrier;
 typedef struct Worker Worker;
+typedef struct Threads Threads;
 
 /* What a carrier does for a request, one coroutine after another. */
 typedef struct carrier_job {
@@ -167,6 +168,11 @@ PyObject *carrier_future(Worker *worker, Carrier **carrier);
    it waits for and nothing else is running, with the future as it was. Returns whether it
    did; if not, the future is to be resolved. Not while the server must not be called. */
 bool carrier_resume(Carrier *self, PyObject *future);
+
+/* A coroutine that yields its own carrier is parked: its task awaits nothing that
+   happens, until this steps the coroutine at once, by throwing `error` into it if it is
+   not NULL, as a task does with that of a future. Not from within a step of a task. */
+void carrier_unpark(Carrier *self, PyObject *error);
 
 /* The tasks of idle carriers end in the next turn of the loop. */
 void carrier_retire_all(Worker *worker);
@@ -260,7 +266,7 @@ typedef struct plan_route plan_route;
 
 typedef struct Run Run;
 
-extern PyType_Spec plan_spec, run_spec, plan_table_spec;
+extern PyType_Spec plan_spec, run_spec, plan_table_spec, threads_spec, hop_spec;
 
 /* Adds worker->routes to its application: a tuple of (pattern, methods, plan or None).
    What has no plan, and what no pattern matches, is for the ASGI application. 0 or -1
@@ -291,6 +297,7 @@ struct Worker {
         *slash;               /* of these: for paths that no route has, see plan_miss.c */
     unsigned long long polls; /* rounds of poll() so far */
     unsigned long long through_asgi; /* requests that the application was called for */
+    PyObject *threads;               /* see worker_threads(); None, or NULL at first */
     Run *spare_run;                  /* memory of one that is over, or NULL */
     json_text text;                  /* the body being written; its memory is kept */
 

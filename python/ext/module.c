@@ -53,6 +53,8 @@ core_exec(PyObject *mod)
         add_type(mod, &core->plan_type, &plan_spec, true) < 0 ||
         add_type(mod, &core->run_type, &run_spec, false) < 0 ||
         add_type(mod, &core->plan_table_type, &plan_table_spec, true) < 0 ||
+        add_type(mod, &core->threads_type, &threads_spec, true) < 0 ||
+        add_type(mod, &core->hop_type, &hop_spec, false) < 0 ||
         add_type(mod, &core->operation_type, &operation_spec, false) < 0 ||
         add_type(mod, &core->carrier_type, &carrier_spec, true) < 0 ||
         add_type(mod, &core->cycle_type, &cycle_spec, false) < 0 ||
@@ -77,6 +79,8 @@ core_traverse(PyObject *mod, visitproc visit, void *arg)
     Py_VISIT(core->plan_type);
     Py_VISIT(core->run_type);
     Py_VISIT(core->plan_table_type);
+    Py_VISIT(core->threads_type);
+    Py_VISIT(core->hop_type);
     Py_VISIT(core->deepcopy);
     Py_VISIT(core->worker_type);
     Py_VISIT(core->cycle_type);
@@ -102,6 +106,8 @@ core_clear(PyObject *mod)
     Py_CLEAR(core->plan_type);
     Py_CLEAR(core->run_type);
     Py_CLEAR(core->plan_table_type);
+    Py_CLEAR(core->threads_type);
+    Py_CLEAR(core->hop_type);
     Py_CLEAR(core->deepcopy);
     Py_CLEAR(core->from_attributes);
     Py_CLEAR(core->worker_type);

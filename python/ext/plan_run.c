@@ -1,6 +1,7 @@
 /* A request that a plan serves: from its head to the answer, or to the coroutine that
    goes on in Python. */
 #include "application.h"
+#include "hop.h"
 #include "plan.h"
 
 /* ---- may the plan serve it? ---- */
@@ -444,6 +445,54 @@ run_body(PyObject *op, PyObject *Py_UNUSED(ignored))
     return body;
 }
 
+/* Function by function of fasterapi/_threads.py what anyio itself does. */
+static PyObject *
+call_elsewhere(const char *name, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    PyObject *module = PyImport_ImportModule("fasterapi._threads");
+    PyObject *function = module != NULL ? PyObject_GetAttrString(module, name) : NULL;
+    PyObject *made =
+        function != NULL ? PyObject_Vectorcall(function, args, (size_t)n, names) : NULL;
+
+    Py_XDECREF(module);
+    Py_XDECREF(function);
+    return made;
+}
+
+static PyObject *
+in_thread(PyObject *op, hop_kind kind, PyObject *const *args, Py_ssize_t n,
+          PyObject *names)
+{
+    PyObject *hop;
+
+    if (n < 1) {
+        PyErr_SetString(PyExc_TypeError, "what is to be called in a thread?");
+        return NULL;
+    }
+    hop = hop_new(((Run *)op)->worker, op, kind, args, n, names);
+    if (hop != NULL || PyErr_Occurred())
+        return hop;
+    return call_elsewhere(kind.limited ? "in_thread" : "at_exit", args, n, names);
+}
+
+static PyObject *
+run_thread(PyObject *op, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    return in_thread(op, (hop_kind){.limited = true}, args, n, names);
+}
+
+static PyObject *
+run_thread_later(PyObject *op, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    return in_thread(op, (hop_kind){.later = true, .limited = true}, args, n, names);
+}
+
+static PyObject *
+run_thread_exit(PyObject *op, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    return in_thread(op, (hop_kind){.later = true}, args, n, names);
+}
+
 static PyObject *
 run_get_method(PyObject *op, void *Py_UNUSED(closure))
 {
@@ -483,11 +532,17 @@ static PyGetSetDef run_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+#define FAST(function)                                                                   \
+    (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
+
 static PyMethodDef run_methods[] = {
     {"answer", run_answer, METH_O, NULL},
     {"asgi", run_asgi, METH_NOARGS, NULL},
     {"body", run_body, METH_NOARGS, NULL},
     {"prepare", run_prepare, METH_O, NULL},
+    {"thread", FAST(run_thread), NULL},
+    {"thread_exit", FAST(run_thread_exit), NULL},
+    {"thread_later", FAST(run_thread_later), NULL},
     {"respond", (PyCFunction)(void (*)(void))run_respond, METH_VARARGS | METH_KEYWORDS,
      NULL},
     {NULL, NULL, 0, NULL},

@@ -1,6 +1,7 @@
 /* A worker of the server in a running asyncio loop, as Python sees it. */
 #include "message.h"
 #include "plan.h"
+#include "threads.h"
 
 void
 worker_report(Worker *worker, const char *message, PyObject *error)
@@ -164,6 +165,27 @@ worker_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
     return worker != NULL ? PyLong_FromLong(fa_worker_fd(worker)) : NULL;
 }
 
+/* During a poll no thread is woken: it could not run before its end. */
+static void
+hold_threads(Worker *self, bool held)
+{
+    Threads *threads = self->threads != NULL ? worker_threads(self) : NULL;
+
+    if (threads != NULL && held)
+        threads->held = true;
+    else if (threads != NULL)
+        threads_go(threads);
+}
+
+static void
+stop_threads(Worker *self)
+{
+    Threads *threads = self->threads != NULL ? worker_threads(self) : NULL;
+
+    if (threads != NULL)
+        threads_stop(threads);
+}
+
 /* One round at a time: between rounds an answer may reach its client, and what the
    application changed before it has to count for the next request. */
 static PyObject *
@@ -176,6 +198,7 @@ worker_poll(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     if (worker == NULL)
         return NULL;
+    hold_threads(self, true);
     for (int i = 0; i < ROUNDS && rv > 0 && self->worker == worker; ++i) {
         ++self->polls;
         self->polling = true;
@@ -184,6 +207,7 @@ worker_poll(PyObject *op, PyObject *Py_UNUSED(ignored))
         access_log_end(self);
         worked |= rv > 0;
     }
+    hold_threads(self, false);
     if (rv < 0 && raise_fa(rv) < 0)
         return NULL;
     return PyBool_FromLong(worked);
@@ -213,6 +237,7 @@ worker_close(PyObject *op, PyObject *Py_UNUSED(ignored))
     fa_worker_del(worker);
     run_free_spare(self);
     carrier_retire_all(self);
+    stop_threads(self);
     Py_RETURN_NONE;
 }
 
@@ -259,6 +284,7 @@ worker_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT((PyObject *)self->idle);
     Py_VISIT(self->log_stream);
     Py_VISIT(self->status_texts);
+    Py_VISIT(self->threads);
     return worker_visit_options(self, visit, arg);
 }
 
@@ -273,6 +299,8 @@ worker_clear(PyObject *op)
     carrier_drop_all(self);
     Py_CLEAR(self->log_stream);
     Py_CLEAR(self->status_texts);
+    stop_threads(self);
+    Py_CLEAR(self->threads);
     worker_clear_options(self);
     scope_cache_clear(&self->scopes);
     return 0;

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from contextvars import Context, ContextVar
 from typing import Any, TextIO, final, type_check_only
 
 _Scope = MutableMapping[str, Any]
@@ -75,9 +76,41 @@ class Run:
     def body(self) -> bytes: ...
     def prepare(self, result: Any, /) -> Any: ...
     def answer(self, response: Any, /) -> bool: ...
+    def thread(self, call: Callable[..., Any], /, *args: Any, **values: Any) -> Awaitable[Any]: ...
+    def thread_exit(
+        self, call: Callable[..., Any], /, *args: Any, **values: Any
+    ) -> Awaitable[Any]: ...
+    def thread_later(
+        self, call: Callable[..., Any], /, *args: Any, **values: Any
+    ) -> Awaitable[Any]: ...
     def respond(
         self, body: bytes, status: int | None = None, headers: _Headers = ()
     ) -> Awaitable[None]: ...
+
+@final
+class Threads:
+    """Threads in which the calls of runners are made."""
+
+    def __new__(
+        cls,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        context: Context,
+        variables: dict[Any, Any],
+        variable: Any,
+        limiter_type: type,
+        would_block: type[BaseException],
+        scoped: Callable[[asyncio.Task[Any]], bool],
+        library: ContextVar[str | None] | None,
+        start: Callable[[Threads], None],
+    ) -> Threads: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def unfinished(self) -> int: ...
+    def grow(self) -> None: ...
+    def stop(self) -> None: ...
+    def work(self) -> None: ...
 
 @final
 class PlanTable:

@@ -20,14 +20,17 @@ import os
 import pathlib
 import socket
 import sys
+import threading
 import time
 
 import fasterapi
+from fasterapi import _core
 from leak_kinds import KINDS, PLANTED, Kind
 from leak_kinds_plans import PLANS
 
 AT_ONCE = 32  # connections
 ATTEMPTS = 3
+THREADS = 40  # the limit of anyio
 TURNS_MAX = 100_000  # of the loop, until a round must be over
 
 # What may grow without anything being lost: blocks by what caches hold for the moment, pages
@@ -59,6 +62,7 @@ class State:
     references: int  # 0 where the interpreter does not count them
     descriptors: int
     tasks: int
+    threads: int
     types: collections.Counter
 
 
@@ -75,6 +79,7 @@ def state() -> State:
         getattr(sys, "gettotalrefcount", lambda: 0)(),
         len(os.listdir("/proc/self/fd")),
         len(asyncio.all_tasks()),
+        threading.active_count(),
         types,
     )
 
@@ -110,10 +115,16 @@ class Client:
         return True
 
 
+def runs(task: asyncio.Task) -> bool:
+    """Whether it is one of ours, and a request's coroutine has not ended in it."""
+    inner = task.get_coro()
+    return isinstance(inner, _core.Carrier) and inner.cr_await is not None
+
+
 async def settled(server) -> None:
-    """No request runs any more."""
+    """No request runs any more, behind its answer neither."""
     for _ in range(TURNS_MAX):
-        if not server.server_state.tasks:
+        if not server.server_state.tasks and not any(map(runs, asyncio.all_tasks())):
             return
         await asyncio.sleep(0)
     raise AssertionError("requests are left")
@@ -159,6 +170,7 @@ async def serve(kind: Kind, count: int, server) -> None:
         connections = min(left, AT_ONCE)
         await round_of(server, kind, connections)
         left -= connections
+    await settled(server)
 
 
 def grown(before: State, after: State, count: int) -> list[str]:
@@ -197,21 +209,27 @@ def server_of(app: str) -> fasterapi.Server:
 
 async def measure(kind: Kind, count: int, server) -> tuple[State, State, list[str]]:
     """The states before and after so many requests, and what has grown. What is filled once,
-    pools and buffers, does not grow a second time: then there are as many requests more."""
+    pools and buffers, does not grow a second time: then there are as many requests more.
+    Threads are started one at a time, when all others are busy: an attempt with a new one is
+    not counted, for THREADS of them."""
     await serve(kind, max(count // 10, 256), server)
     await settled(server)
     like_before = state()  # takes as much room, while it is measured, as that will later
     before = state()
     del like_before
-    for attempt in range(1, ATTEMPTS + 1):
+    attempts, started = 0, 0
+    while True:
         await serve(kind, count, server)
         await settled(server)
         after = state()
         found = grown(before, after, count)
-        if not found or attempt == ATTEMPTS:
-            break
+        if after.threads > before.threads and started < THREADS:
+            started += 1
+        else:
+            attempts += 1
+        if not found or attempts == ATTEMPTS:
+            return before, after, found
         before = after
-    return before, after, found
 
 
 def told(kind: Kind, count: int, seconds: float, before: State, after: State) -> str:

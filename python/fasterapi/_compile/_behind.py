@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
@@ -83,6 +84,12 @@ class _Run:
 
     def prepare(self, result: Any) -> Any:
         return self.table.body(self.entry.plan, result, self)
+
+    def thread(self, call: Callable[..., Any], /, *args: Any, **values: Any) -> Awaitable[Any]:
+        """By anyio: the tasks are not ours, and may be within its scopes."""
+        return run_in_threadpool(call, *args, **values)
+
+    thread_later = thread
 
     def answer(self, response: Any) -> bool:
         return False  # it is to be called: what it sends is for the middleware to see

@@ -109,6 +109,18 @@ BETTERED: dict[str, tuple[str, ...]] = {
     "starlette.applications": ("Starlette.__call__",),
     "starlette.middleware.base": ("BaseHTTPMiddleware.__call__",),
 }
+# What the threads of runners do in place of anyio. Where it is not known, anyio does it.
+THREADS: dict[str, tuple[str, ...]] = {
+    "anyio._backends._asyncio": (
+        *("AsyncIOBackend.run_sync_in_worker_thread", "AsyncIOBackend.checkpoint"),
+        *("AsyncIOBackend.current_default_thread_limiter", "AsyncIOBackend.check_cancelled"),
+        *("AsyncIOBackend.run_async_from_thread", "AsyncIOBackend.run_sync_from_thread"),
+        *("CapacityLimiter.acquire_on_behalf_of", "CapacityLimiter.release_on_behalf_of"),
+        *("CapacityLimiter.acquire_on_behalf_of_nowait", "CapacityLimiter._notify_next_waiter"),
+        *("WorkerThread.__init__", "WorkerThread.run", "WorkerThread._report_result"),
+    ),
+    "anyio.to_thread": ("run_sync",),
+}
 # They come with Python, whose releases are not for us to judge: only that they are its own.
 ANY_SOURCE = frozenset({"json"})
 PACKAGES = ("fastapi", "starlette", "pydantic")
@@ -137,14 +149,23 @@ def hash_of(source: str) -> str:
 
 def check() -> None:
     """Raises NotCompiled, with the first reason that is found."""
+    _check(PACKAGES, REPLICATED)
+
+
+def check_threads() -> None:
+    """The same of what threads are used for."""
+    _check(("anyio",), THREADS)
+
+
+def _check(packages: tuple[str, ...], functions: dict[str, tuple[str, ...]]) -> None:
     data = _data()
-    for package in PACKAGES:
+    for package in packages:
         version = _version(package)
         if version not in data["releases"][package]:
             raise NotCompiled(f"{package} {version} is not a release that is known", HINT)
-    modules = {name: importlib.import_module(name) for name in REPLICATED}
+    modules = {name: importlib.import_module(name) for name in functions}
     for name, module in modules.items():
-        for function in REPLICATED[name]:
+        for function in functions[name]:
             known = () if name in ANY_SOURCE else data["functions"][name][function]
             found = _found(module, function)
             if found is None and ABSENT in known:
@@ -154,7 +175,8 @@ def check() -> None:
             _check_own(module, function, found)
             if name not in ANY_SOURCE and _hash(found.__code__) not in known:
                 raise NotCompiled(f"{name}.{function} is not as in any known release", HINT)
-    _check_bound(modules)
+    if functions is REPLICATED:
+        _check_bound(modules)
 
 
 def is_known(module: ModuleType, name: str) -> bool:

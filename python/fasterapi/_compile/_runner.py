@@ -7,12 +7,12 @@ order."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi import BackgroundTasks
-from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.dependencies.models import (
     Dependant,
     _get_cache_key,
@@ -40,7 +40,7 @@ from fasterapi._compile._extract import (
 from fasterapi._compile._params import BODY, MEMBER, Row, native_rows
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._tree import may_change_request, shows_scope
-from fasterapi._compile._yields import Entered, leave, leave_with
+from fasterapi._compile._yields import Entered, in_thread, leave, leave_with
 
 Runner = Callable[..., Coroutine[Any, Any, None]]
 
@@ -126,6 +126,7 @@ class _Writer:
         self.unsure: set[str] = set()  # variables that an error may leave without a value
         self.own = 0  # nodes whose values FastAPI's own functions take
         self.changed = False  # the Request, perhaps, by a dependency
+        self.ran = False  # whether anything of the application has, when a line is reached
         self.source.objects.update(
             AsyncExitStack=AsyncExitStack,
             BackgroundTasks=BackgroundTasks,
@@ -137,7 +138,6 @@ class _Writer:
             add_faults=add_faults,
             answer_error=answer_error,
             bodiless=_bodiless,
-            in_threadpool=contextmanager_in_threadpool,
             is_body_allowed=is_body_allowed_for_status_code,
             leave=leave,
             leave_with=leave_with,
@@ -148,7 +148,6 @@ class _Writer:
             read=reader_of(effective),
             refuse=refusal_of(effective),
             request_of=request_of,
-            run_in_threadpool=run_in_threadpool,
             solve_generator=_solve_generator,
         )
 
@@ -172,6 +171,7 @@ class _Writer:
 
     def _extracted_here(self, dependant: Dependant, embed: bool) -> str:
         self.own += 1
+        self.ran = True
         self.uses.add("request")
         if dependant.body_params:
             self.uses.add("body")
@@ -240,6 +240,7 @@ class _Writer:
         if sub.concurrency is not None and not is_generator:
             semaphore = self.source.name("semaphore", sub.concurrency.get_semaphore)
             self.source.add(f"async with {semaphore}():")
+            self.ran = True
             self.source.depth += 1
         self._solve(sub, variable, arguments)
         self.source.depth = depth
@@ -258,11 +259,12 @@ class _Writer:
             self._enter(sub, variable, arguments)
             self.source.add(f"{scope}_entered.append(Entered({variable}_of))")
         else:
-            make = self.source.name("make", contextmanager(sub.call))
-            self.source.add(f"{variable}_of = in_threadpool({make}({arguments}))")
+            make = self.source.name("make", in_thread(sub.call))
+            self.source.add(f"{variable}_of = {make}({self._thread()}, run, {arguments})")
             self.source.add(f"{variable} = await {variable}_of.__aenter__()")
             self.source.add(f"{scope}_entered.append({variable}_of)")
         self.yields.add(scope)
+        self.ran = True
 
     def _enter(self, sub: Dependant, variable: str, arguments: str) -> None:
         """As asynccontextmanager() does."""
@@ -285,9 +287,16 @@ class _Writer:
     def _call(self, sub: Dependant, arguments: str) -> str:
         call = self.source.name("call", sub.call)
         if _is_coroutine_callable(sub.call):
+            self.ran = True
             return f"await {call}({arguments})"
-        separator = ", " if arguments else ""
-        return f"await run_in_threadpool({call}{separator}{arguments})"
+        return f"await {self._thread(sub.call)}({call}, {arguments})"
+
+    def _thread(self, call: Any = None) -> str:
+        """What makes a call in a thread, of `call` with keywords."""
+        if call is not None and "func" in inspect.signature(call).parameters:
+            raise NotCompiled("FastAPI cannot call a function whose parameter is named func")
+        first, self.ran = not self.ran, True
+        return "run.thread" if first else "run.thread_later"
 
     # ---- the whole ----
 
@@ -300,11 +309,10 @@ class _Writer:
         if self.own:
             self._add_refusal()
         call = body.name("endpoint", dependant.call)
-        separator = ", " if arguments else ""
         if _is_coroutine_callable(dependant.call):
             body.add(f"result = await {call}({arguments})")
         else:
-            body.add(f"result = await run_in_threadpool({call}{separator}{arguments})")
+            body.add(f"result = await {self._thread(dependant.call)}({call}, {arguments})")
         if needs_builder(effective):
             build = body.name("build", builder_of(effective))
             tasks = "tasks" if "tasks" in self.uses else "None"

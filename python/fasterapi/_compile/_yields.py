@@ -7,7 +7,14 @@ left out: it stands against scopes further out, and a task of ours has none."""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, _AsyncGeneratorContextManager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    _AsyncGeneratorContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import Any
 
 
@@ -17,6 +24,35 @@ class Entered(_AsyncGeneratorContextManager[Any]):
 
     def __init__(self, gen: Any) -> None:
         self.gen = gen
+
+
+@asynccontextmanager
+async def _in_thread(
+    thread: Callable[..., Any], run: Any, inner: AbstractContextManager[Any]
+) -> AsyncGenerator[Any, None]:
+    """contextmanager_in_threadpool() of FastAPI, with the threads of `run`."""
+    value = await thread(inner.__enter__)
+    try:
+        yield value
+    except BaseException as error:
+        ok = bool(
+            await run.thread_exit(inner.__exit__, type(error), error, error.__traceback__)
+        )
+        if not ok:
+            raise
+    else:
+        await run.thread_exit(inner.__exit__, None, None, None)
+
+
+def in_thread(call: Callable[..., Any]) -> Callable[..., Any]:
+    """in_thread(call)(thread, run, **values) makes the context manager of a generator that
+    is run in threads, the first step by `thread`."""
+    make = contextmanager(call)
+
+    def manager(thread: Callable[..., Any], run: Any, /, **values: Any) -> Any:
+        return _in_thread(thread, run, make(**values))
+
+    return manager
 
 
 async def leave_with(entered: list[Any], error: BaseException) -> bool:

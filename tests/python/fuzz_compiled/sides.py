@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from fasterapi import _core
+from fasterapi._own_threads import WorkerThread as Own
 from fuzz_compiled.traffic import Exchange
 
 FILE = "generated_app.py"
@@ -77,11 +78,12 @@ def load(source: str) -> types.ModuleType:
 
 
 def threads_are_busy() -> bool:
-    """Those of anyio, in which `def` functions run. One that has its task done has told the
-    loop before."""
+    """Those of anyio and of ours, in which `def` functions run. One that has its task done
+    has told the loop before."""
     return any(
-        isinstance(thread, WorkerThread) and thread.queue.unfinished_tasks
+        thread.pool.unfinished if isinstance(thread, Own) else thread.queue.unfinished_tasks
         for thread in threading.enumerate()
+        if isinstance(thread, WorkerThread)
     )
 
 
