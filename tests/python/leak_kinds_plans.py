@@ -11,6 +11,7 @@ POINTS = 14
 
 PATHS = {
     "/plain": 200,
+    "/direct": 200,
     "/query/1?q=a": 200,
     "/rows": 200,
     "/tree?name=b": 200,

@@ -1,5 +1,6 @@
 """What FastAPI does and few expect, a path operation or two for each."""
 
+import sys
 from typing import Annotated, Any
 
 from fastapi import BackgroundTasks, Cookie, Depends, FastAPI, Form, Header, Query
@@ -16,7 +17,8 @@ class Item(BaseModel):
 
 
 def say(*words: object) -> None:
-    print(*words, flush=True)
+    sys.stdout.write(" ".join(map(str, words)) + "\n")  # at once: lines come from threads, too
+    sys.stdout.flush()
 
 
 @app.get("/probe")

@@ -27,6 +27,7 @@ def test_nothing_stays_behind(site: pathlib.Path, loop: str) -> None:
     found = re.findall(r"^(\S+) by tier: (\d+) compiled, (\d+) direct, (\d+) asgi$", done.stdout, re.M)
     tiers = {app: tuple(map(int, counts)) for app, *counts in found}
     assert tiers.pop("leak_apps:app")[0] == 0
+    assert tiers.pop("compiled_app:app")[0] > 0
     for compiled, direct, _ in tiers.values():
         assert compiled > direct > 0, tiers
 
