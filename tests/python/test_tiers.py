@@ -98,6 +98,8 @@ def test_check_wants_a_percentage(site: pathlib.Path, value: str) -> None:
         "fastapi.applications:FastAPI.__call__",
         "fastapi.dependencies.utils:request_params_to_args",
         "starlette.middleware.exceptions:ExceptionMiddleware.__call__",
+        "starlette.requests:Request.body",
+        "starlette.requests:Request.json",
         "starlette.responses:JSONResponse.render",
         "starlette.middleware.cors:CORSMiddleware.send",
         "json:dumps",

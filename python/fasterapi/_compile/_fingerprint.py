@@ -92,7 +92,10 @@ REPLICATED: dict[str, tuple[str, ...]] = {
     ),
     "starlette.middleware.errors": ("ServerErrorMiddleware.__call__",),
     "starlette.middleware.exceptions": ("ExceptionMiddleware.__call__",),
-    "starlette.requests": ("cookie_parser", "Request.form", "Request._get_form", "Request.stream"),
+    "starlette.requests": (
+        *("cookie_parser", "Request.body", "Request.form", "Request._get_form", "Request.json"),
+        "Request.stream",
+    ),
     "starlette.responses": (
         *("Response.__init__", "Response.__call__", "Response.init_headers", "Response.render"),
         *("JSONResponse.__init__", "JSONResponse.render"),
