@@ -83,7 +83,8 @@ asyncio_take(core_state *core)
         core->current_task == NULL || core->task_type == NULL)
         return -1;
     take_short_cuts(core);
-    return 0;
+    core->context_name = PyTuple_Pack(1, core->str_context);
+    return core->context_name != NULL ? 0 : -1;
 }
 
 int
@@ -96,6 +97,69 @@ asyncio_is_done(core_state *core, PyObject *future)
 
     Py_XDECREF(done);
     return res;
+}
+
+/* The only one that is to be called when the future is done: (callback, context), a
+   reference to a tuple. NULL: there is none, or more; or with an exception. */
+static PyObject *
+only_callback(core_state *core, PyObject *future)
+{
+    PyObject *all, *only = NULL;
+
+    if (!Py_IS_TYPE(future, core->future_type))
+        return NULL;
+    all = PyObject_GetAttr(future, core->str__callbacks); /* a list of its own, or None */
+    if (all != NULL && PyList_CheckExact(all) && PyList_GET_SIZE(all) == 1)
+        only = Py_NewRef(PyList_GET_ITEM(all, 0));
+    Py_XDECREF(all);
+    if (only != NULL && !(PyTuple_CheckExact(only) && PyTuple_GET_SIZE(only) == 2))
+        Py_CLEAR(only);
+    return only;
+}
+
+static int
+set_result(core_state *core, PyObject *future)
+{
+    PyObject *res = PyObject_CallMethodOneArg(future, core->str_set_result, Py_None);
+
+    Py_XDECREF(res);
+    return res != NULL ? 0 : -1;
+}
+
+/* As set_result() does it, but for the order. */
+static int
+call_and_set(core_state *core, PyObject *loop, PyObject *future, PyObject *only)
+{
+    PyObject *callback = PyTuple_GET_ITEM(only, 0);
+    PyObject *args[4] = {loop, callback, future, PyTuple_GET_ITEM(only, 1)};
+    PyObject *handle =
+        PyObject_VectorcallMethod(core->str_call_soon, args, 3, core->context_name);
+    PyObject *removed;
+
+    if (handle == NULL)
+        return -1;
+    Py_DECREF(handle);
+    removed = PyObject_CallMethodOneArg(future, core->str_remove_done_callback, callback);
+    if (removed == NULL)
+        return -1;
+    Py_DECREF(removed);
+    return set_result(core, future);
+}
+
+/* A future is done first, and then calls those that wait for it; if it has no memory to
+   do so, they are forgotten, and wait for ever. So the one that waits, a task mostly, is
+   called before. */
+int
+asyncio_wake(core_state *core, PyObject *loop, PyObject *future)
+{
+    PyObject *only = only_callback(core, future);
+    int rv;
+
+    if (only == NULL)
+        return PyErr_Occurred() ? -1 : set_result(core, future);
+    rv = call_and_set(core, loop, future, only);
+    Py_DECREF(only);
+    return rv;
 }
 
 static int

@@ -16,6 +16,7 @@
 static PySendResult
 await_next(Carrier *self, PyObject *future)
 {
+    late_remove(&self->late);
     Py_XSETREF(self->awaited, future == Py_None ? NULL : Py_NewRef(future));
     return PYGEN_NEXT;
 }
@@ -199,6 +200,7 @@ carrier_clear(PyObject *op)
 {
     Carrier *self = (Carrier *)op;
 
+    late_remove(&self->late);
     Py_CLEAR(self->task);
     Py_CLEAR(self->context);
     Py_CLEAR(self->snapshot);

@@ -13,8 +13,10 @@ struct Carrier {
     carrier_job job;    /* its coroutine is NULL while idle */
     PyObject *pending;  /* what it has yielded and the task has not seen yet */
     Carrier *next;      /* behind it among those that are idle; owned */
-    /* Among those that wait within a request; the references are the worker's. */
+    /* Among those that wait within a request, or to be woken; the references are the
+       worker's. */
     Carrier *busy_next, **busy_link;
+    late late;    /* its task could not be woken */
     bool parked;  /* its coroutine waits for carrier_unpark() */
     bool resumed; /* it runs by carrier_resume() */
     bool retired; /* not to be used again: its task is ending */

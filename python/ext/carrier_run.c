@@ -4,6 +4,8 @@
 
 #include "application.h"
 
+#include <stddef.h>
+
 /* Idle carriers kept for the next requests: a burst of many that wait at once must not
    leave as many tasks behind. */
 enum { IDLE_MAX = 1024 };
@@ -30,6 +32,7 @@ hold(Carrier *self)
 static void
 let_go(Carrier *self)
 {
+    late_remove(&self->late);
     if (self->busy_link == NULL)
         return;
     *self->busy_link = self->busy_next;
@@ -128,18 +131,38 @@ carrier_is_cancelled(Carrier *self)
     return res != 0;
 }
 
-/* Ends the rest of an idle task, or lets it see what it was adopted for. */
+static int wake(Carrier *self);
+
+static void
+wake_late(late *op, Worker *Py_UNUSED(worker))
+{
+    Carrier *self = (Carrier *)((char *)op - offsetof(Carrier, late));
+
+    Py_INCREF((PyObject *)self);
+    if (wake(self) < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+    if (self->job.coroutine == NULL && self->late.link == NULL)
+        let_go(self);
+    Py_DECREF((PyObject *)self);
+}
+
+/* Ends the rest of an idle task, or lets it see what it was adopted for: if there is no
+   memory for it now, then as soon as there is. */
 static int
 wake(Carrier *self)
 {
-    PyObject *woken;
+    Worker *worker = self->worker;
 
     if (self->awaited == NULL || awaited_is_done(self))
         return 0; /* a step is due anyhow */
-    woken = PyObject_CallMethodOneArg(self->awaited, self->worker->core->str_set_result,
-                                      Py_None);
-    Py_XDECREF(woken);
-    return woken != NULL ? 0 : -1;
+    if (asyncio_wake(worker->core, worker->loop, self->awaited) == 0)
+        return 0;
+    if (!PyErr_ExceptionMatches(PyExc_MemoryError))
+        return -1;
+    PyErr_Clear();
+    hold(self);
+    late_add(&self->late, worker, wake_late);
+    return 0;
 }
 
 void
@@ -227,8 +250,10 @@ carrier_new(Worker *worker)
         self->task = PyObject_Vectorcall(core->task_type, args, 1, names);
     }
     Py_XDECREF(names);
-    if (self->task == NULL)
+    if (self->task == NULL) {
+        self->retired = true; /* a task half made may take its first step all the same */
         Py_CLEAR(self);
+    }
     return self;
 }
 
@@ -253,9 +278,9 @@ carrier_take(Worker *worker)
     Carrier *self;
 
     while ((self = pop(worker)) != NULL) {
-        /* One whose task has been cancelled at rest ends by itself. */
         if (!self->retired && !awaited_is_done(self))
             return self;
+        self->retired = true; /* cancelled at rest, or woken: it ends by itself */
         Py_DECREF(self);
     }
     return carrier_new(worker);
@@ -342,6 +367,15 @@ carrier_give_up(Carrier *self)
     Py_DECREF(next.owner);
 }
 
+/* Outside of its task, which ends if it is of no more use. */
+static void
+put_back(Carrier *self)
+{
+    carrier_give_back(self);
+    if (self->retired && wake(self) < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+}
+
 /* The coroutine waits for something: from now on the task drives it, unless it has been
    awaiting that very future. */
 static void
@@ -385,18 +419,21 @@ drive(Carrier *self, PyObject *error)
     }
     if (awaited_is_done(self) || (self->awaited == NULL && carrier_is_cancelled(self)))
         self->retired = true; /* cancelled from within, too late to matter */
-    carrier_give_back(self);
-    if (self->retired && wake(self) < 0)
-        PyErr_WriteUnraisable((PyObject *)self);
+    put_back(self);
 }
 
 int
 carrier_run(Worker *worker, const carrier_job *job)
 {
     Carrier *self = carrier_take(worker);
+    PyObject *type, *value, *traceback;
 
     if (self == NULL || enter(self) < 0) {
+        PyErr_Fetch(&type, &value, &traceback);
         Py_DECREF(job->coroutine);
+        if (self != NULL)
+            put_back(self);
+        PyErr_Restore(type, value, traceback);
         Py_XDECREF((PyObject *)self);
         return -1;
     }

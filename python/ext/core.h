@@ -8,6 +8,8 @@
 
 #include <fasterapi.h>
 
+#include "late.h"
+
 /* Strings that are looked up or compared all the time, made once. */
 #define CORE_STRINGS(X)                                                                  \
     X(asgi)                                                                              \
@@ -39,6 +41,7 @@
     X(query_string)                                                                      \
     X(raw_path)                                                                          \
     X(reason)                                                                            \
+    X(remove_done_callback)                                                              \
     X(root_path)                                                                         \
     X(scheme)                                                                            \
     X(server)                                                                            \
@@ -57,7 +60,8 @@
     X(websocket)                                                                         \
     X(ws)                                                                                \
     X(wss)                                                                               \
-    X(_asyncio_future_blocking)
+    X(_asyncio_future_blocking)                                                          \
+    X(_callbacks)
 
 /* Text that is no identifier. */
 #define CORE_TEXTS(X)                                                                    \
@@ -87,6 +91,7 @@ typedef struct core_state {
     PyObject *current_tasks;   /* dict: loop to task; NULL: not to be had */
     PyTypeObject *future_type; /* asyncio's own, or NULL */
     PyCFunction future_done;   /* of exactly that type, or NULL */
+    PyObject *context_name;    /* ("context",) */
     PyObject *empty_bytes;
     PyObject *sent; /* operation_nothing(): what send() returns when it need not wait */
 #define X(name) PyObject *str_##name;
@@ -114,6 +119,9 @@ core_of_type(PyTypeObject *type)
 int asyncio_take(core_state *core);
 /* future.done(): 1, 0, or -1 with an exception. */
 int asyncio_is_done(core_state *core, PyObject *future);
+/* future.set_result(None), for one that is not done. Returns 0, or -1 with an exception:
+   then it is as before, and can be tried again. */
+int asyncio_wake(core_state *core, PyObject *loop, PyObject *future);
 /* Makes the task the current one of its loop: fails while another one is. */
 int asyncio_enter(core_state *core, PyObject *loop, PyObject *task);
 int asyncio_leave(core_state *core, PyObject *loop, PyObject *task);
@@ -290,6 +298,7 @@ struct Worker {
     size_t idle_count;
     Carrier *busy;         /* those that wait within a request; each owned */
     Carrier *running;      /* whose coroutine runs just now; borrowed */
+    late *late;            /* who could not be woken; borrowed */
     WebSocket *handshakes; /* those that the application has not answered; borrowed */
 
     plan_route *plan_routes;

@@ -33,7 +33,7 @@ on_finish(fa_request *Py_UNUSED(req), int error, void *user_data)
         fa_deferred_release(self->deferred);
         self->deferred = NULL;
     }
-    cycle_wake_receivers(self, waiters_wake);
+    waiters_wake(&self->receivers, self->worker);
     cycle_wake_sender(self, waiters_wake);
     Py_DECREF((PyObject *)self); /* the server's */
 }

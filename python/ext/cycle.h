@@ -55,13 +55,12 @@ void cycle_report_raised(Cycle *self);
 void cycle_defer(Cycle *self);
 
 /* waiters_go_on() in a callback in which the request goes on, else waiters_wake(). */
-typedef bool wake_fn(waiters *all, Worker *worker);
+typedef void wake_fn(waiters *all, Worker *worker);
 
 /* ---- receive.c ---- */
 
 /* receive(), METH_NOARGS. */
 PyObject *cycle_receive(PyObject *op, PyObject *ignored);
-void cycle_wake_receivers(Cycle *self, wake_fn *wake);
 
 /* ---- send.c ---- */
 

@@ -122,6 +122,7 @@ core_clear(PyObject *mod)
     Py_CLEAR(core->task_type);
     Py_CLEAR(core->current_tasks);
     Py_CLEAR(core->future_type);
+    Py_CLEAR(core->context_name);
     Py_CLEAR(core->empty_bytes);
     Py_CLEAR(core->sent);
 #define X(name) Py_CLEAR(core->str_##name);

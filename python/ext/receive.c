@@ -5,14 +5,6 @@
 /* Of a body that the application has not asked for: then no more is read. */
 enum { PAUSE_BYTES = 65536 };
 
-void
-cycle_wake_receivers(Cycle *self, wake_fn *wake)
-{
-    /* Else an application that cannot be woken keeps its client waiting. */
-    if (!wake(&self->receivers, self->worker) && self->req != NULL && !self->complete)
-        fa_response_abort(self->req);
-}
-
 static void
 on_body(fa_request *req, fa_slice data, int error, void *user_data)
 {
@@ -38,7 +30,7 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
             self->disconnected = true;
             Py_INCREF((PyObject *)self); /* the end may be the last of it */
             fa_response_abort(req);
-            cycle_wake_receivers(self, waiters_wake);
+            waiters_wake(&self->receivers, self->worker);
             Py_DECREF((PyObject *)self);
             return;
         }
@@ -47,7 +39,7 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
             return; /* its end follows at once, and belongs to the same message */
     }
     Py_INCREF((PyObject *)self);
-    cycle_wake_receivers(self, waiters_go_on);
+    waiters_go_on(&self->receivers, self->worker);
     if (self->req != NULL && self->body != NULL &&
         PyBytes_GET_SIZE(self->body) >= PAUSE_BYTES) {
         self->paused = true;

@@ -6,8 +6,7 @@ void
 cycle_wake_sender(Cycle *self, wake_fn *wake)
 {
     self->full = false;
-    if (!wake(&self->senders, self->worker) && self->req != NULL && !self->complete)
-        fa_response_abort(self->req);
+    wake(&self->senders, self->worker);
 }
 
 static int
@@ -129,7 +128,7 @@ cycle_end_body(Cycle *self)
             return raise_too_short();
         }
     }
-    cycle_wake_receivers(self, waiters_wake);
+    waiters_wake(&self->receivers, self->worker);
     return 0;
 }
 

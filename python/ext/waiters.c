@@ -1,5 +1,7 @@
 #include "waiters.h"
 
+#include <stddef.h>
+
 /* Whoever waited may have given up: its future is cancelled then. */
 static bool
 is_done(PyObject *future, core_state *core)
@@ -11,20 +13,19 @@ is_done(PyObject *future, core_state *core)
     return res == 1;
 }
 
+/* False: there is no memory for it. */
 static bool
-resolve(PyObject *future, core_state *core)
+resolve(PyObject *future, Worker *worker)
 {
-    PyObject *res;
-    bool woken;
-
-    if (is_done(future, core))
+    if (is_done(future, worker->core) ||
+        asyncio_wake(worker->core, worker->loop, future) == 0)
         return true;
-    res = PyObject_CallMethodOneArg(future, core->str_set_result, Py_None);
-    woken = res != NULL;
-    if (!woken)
-        PyErr_WriteUnraisable(future);
-    Py_XDECREF(res);
-    return woken;
+    if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear();
+        return false;
+    }
+    PyErr_WriteUnraisable(future); /* the loop is closed: nobody waits any more */
+    return true;
 }
 
 /* Forgets those who gave up, lest they pile up while nothing happens. */
@@ -66,36 +67,52 @@ waiters_wait(waiters *all, Worker *worker)
     return future;
 }
 
-bool
-waiters_wake(waiters *all, Worker *worker)
+static void
+wake_late(late *op, Worker *worker)
 {
-    waiters woken = *all; /* waking may bring new ones */
-    bool all_woken = true;
-
-    *all = (waiters){NULL, NULL, NULL};
-    if (woken.first != NULL)
-        all_woken = resolve(woken.first, worker->core);
-    for (Py_ssize_t i = 0; woken.more != NULL && i < PyList_GET_SIZE(woken.more); ++i)
-        all_woken = resolve(PyList_GET_ITEM(woken.more, i), worker->core) && all_woken;
-    waiters_clear(&woken);
-    return all_woken;
+    waiters_wake((waiters *)((char *)op - offsetof(waiters, late)), worker);
 }
 
-bool
+void
+waiters_wake(waiters *all, Worker *worker)
+{
+    bool woken = all->first == NULL || resolve(all->first, worker);
+
+    for (Py_ssize_t i = 0; all->more != NULL && i < PyList_GET_SIZE(all->more); ++i)
+        woken = resolve(PyList_GET_ITEM(all->more, i), worker) && woken;
+    if (woken)
+        waiters_clear(all);
+    else
+        late_add(&all->late, worker, wake_late);
+}
+
+/* The first one, if it is the only one, and has a carrier. */
+static bool
+go_on(waiters *all)
+{
+    PyObject *first = all->first;
+    Carrier *carrier = all->carrier;
+    bool went_on;
+
+    if (carrier == NULL || first == NULL || all->more != NULL)
+        return false;
+    all->first = NULL; /* it may wait again */
+    all->carrier = NULL;
+    went_on = carrier_resume(carrier, first);
+    if (!went_on) { /* then nothing has happened */
+        all->first = Py_NewRef(first);
+        all->carrier = (Carrier *)Py_NewRef((PyObject *)carrier);
+    }
+    Py_DECREF(first);
+    Py_DECREF((PyObject *)carrier);
+    return went_on;
+}
+
+void
 waiters_go_on(waiters *all, Worker *worker)
 {
-    waiters only = *all;
-    bool went_on = false;
-
-    if (only.carrier != NULL && only.first != NULL && only.more == NULL) {
-        *all = (waiters){NULL, NULL, NULL}; /* it may wait again */
-        went_on = carrier_resume(only.carrier, only.first);
-        if (went_on)
-            waiters_clear(&only);
-        else
-            *all = only;
-    }
-    return went_on || waiters_wake(all, worker);
+    if (!go_on(all))
+        waiters_wake(all, worker);
 }
 
 int
@@ -110,6 +127,7 @@ waiters_visit(waiters *all, visitproc visit, void *arg)
 void
 waiters_clear(waiters *all)
 {
+    late_remove(&all->late);
     Py_CLEAR(all->first);
     Py_CLEAR(all->more);
     Py_CLEAR(all->carrier);

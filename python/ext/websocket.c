@@ -9,8 +9,8 @@
 static void
 wake_all(WebSocket *self)
 {
-    (void)waiters_wake(&self->receivers, self->worker);
-    (void)waiters_wake(&self->senders, self->worker);
+    waiters_wake(&self->receivers, self->worker);
+    waiters_wake(&self->senders, self->worker);
 }
 
 void
@@ -71,8 +71,7 @@ on_drain(fa_request *Py_UNUSED(req), void *user_data)
     WebSocket *self = user_data;
 
     self->full = false;
-    if (!waiters_go_on(&self->senders, self->worker) && self->ws != NULL)
-        fa_websocket_abort(self->ws);
+    waiters_go_on(&self->senders, self->worker);
 }
 
 /* The handshake is answered, or the client has gone before. */

@@ -207,6 +207,7 @@ worker_poll(PyObject *op, PyObject *Py_UNUSED(ignored))
         access_log_end(self);
         worked |= rv > 0;
     }
+    late_wake_all(self);
     hold_threads(self, false);
     if (rv < 0 && raise_fa(rv) < 0)
         return NULL;
@@ -235,6 +236,7 @@ worker_close(PyObject *op, PyObject *Py_UNUSED(ignored))
         Py_RETURN_NONE; /* never opened, or closed before */
     self->worker = NULL;
     fa_worker_del(worker);
+    late_wake_all(self); /* there will be no poll() any more */
     run_free_spare(self);
     carrier_retire_all(self);
     stop_threads(self);

@@ -4,13 +4,15 @@ one failing, once with it and the 24 after it.
 
     LD_PRELOAD=failing_malloc.so PYTHONMALLOC=malloc no_memory.py KIND...
 
-An answer, an error or a closed connection must come of it, and the next request be served.
-The kinds are those of leaks.py.
+An answer, an error or a closed connection must come of it, and the next request be served;
+no connection and no task may be left, and in the end the server stops in order. What hangs is
+told by name, with the stacks of threads and tasks. The kinds are those of leaks.py.
 Only the server's own calls fail, poll() and with it the application; asyncio's do not.
 """
 
 import asyncio
 import ctypes
+import faulthandler
 import gc
 import os
 import pathlib
@@ -25,6 +27,7 @@ import leaks  # noqa: E402
 
 MANY = 1 << 40
 HUNG_S = 5.0
+BLOCKED_S = 30.0  # a kind; most take less than one
 CALLS_MAX = 3000  # allocations of one kind; more is a fault of this test
 
 memory = ctypes.PyDLL(None)
@@ -74,8 +77,9 @@ async def ask(server, kind: leaks.Kind) -> bytes:
         turn += 1
         await asyncio.sleep(0)
     client.socket.close()
-    while server.server_state.worker.connections:
-        assert time.monotonic() < deadline, f"{kind.name}: the connection is still there"
+    state = server.server_state
+    while state.connections or state.tasks:
+        assert time.monotonic() < deadline, f"{kind.name}: left {state.connections} {state.tasks}"
         await asyncio.sleep(0)
     return bytes(client.came)
 
@@ -99,30 +103,52 @@ async def one_by_one(server, kind: leaks.Kind, failing: Failing, many: int) -> t
     raise AssertionError(f"{kind.name}: allocations without end")
 
 
+def told() -> None:
+    """Where all tasks are, before the process ends: the loop may have lost what it would
+    wait for."""
+    traceback.print_exc()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.print_stack()
+    os._exit(1)
+
+
 async def run(app: str, kinds: list[leaks.Kind]) -> None:
     server = leaks.server_of(app)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    loop = asyncio.get_running_loop()
+    lost: list[str] = []  # of tasks that nobody would ever have stepped
+    loop.set_exception_handler(lambda _, context: lost.append(str(context)))
     serving = asyncio.create_task(server.serve([listening]))
     while not server.started:
         await asyncio.sleep(0.001)
     worker = server.server_state.worker
     failing = Failing(worker)
-    asyncio.get_running_loop().add_reader(worker.fileno(), failing)
+    loop.add_reader(worker.fileno(), failing)
     gc.disable()  # a collection in the midst of it would make the counts differ
     for kind in kinds:
+        faulthandler.dump_traceback_later(BLOCKED_S, exit=True)
         for many in (1, 25):
+            print(f"{kind.name:32} {many:2} at a time: ", end="", flush=True)
             for _ in range(3):
                 await ask(server, kind)
-            try:
-                failed, usual = await one_by_one(server, kind, failing, many)
-            except Exception:
-                traceback.print_exc()
-                os._exit(1)  # the loop may have lost what it would wait for
-            print(f"{kind.name:32} {many:2} at a time: {failed} places, {usual} answered as usual", flush=True)
-        gc.collect()
+            tasks = len(asyncio.all_tasks())
+            failed, usual = await one_by_one(server, kind, failing, many)
+            print(f"{failed} places, {usual} answered as usual", flush=True)
+            left = len(asyncio.all_tasks()) - tasks
+            gc.collect()
+            assert left <= 0 and not lost, f"{kind.name}: {left} tasks more, lost {lost}"
+    faulthandler.dump_traceback_later(BLOCKED_S, exit=True)
+    print(f"the end of {app}", flush=True)
     server.should_exit = True
-    await serving
+    await asyncio.wait_for(serving, HUNG_S)
+
+
+async def run_or_tell(app: str, kinds: list[leaks.Kind]) -> None:
+    try:
+        await run(app, kinds)
+    except Exception:
+        told()
 
 
 def main() -> int:
@@ -130,7 +156,8 @@ def main() -> int:
     known = {kind.name: kind for kind in leaks.KINDS}
     kinds = [known[name] for name in sys.argv[1:]]
     for app in dict.fromkeys(kind.app for kind in kinds):
-        asyncio.run(run(app, [kind for kind in kinds if kind.app == app]))
+        asyncio.run(run_or_tell(app, [kind for kind in kinds if kind.app == app]))
+    faulthandler.cancel_dump_traceback_later()
     return 0
 
 
