@@ -138,7 +138,8 @@ static ssize_t send_part(int socket, int fd, int64_t offset, size_t n)
 #define send_quietly send_part /* SO_NOSIGPIPE: the socket has been told */
 #else
 /* sendfile() knows no MSG_NOSIGNAL. SIGPIPE is for the thread that caused it: it is held
-   back for the call, and taken away if it was not there before. */
+   back for the call, and taken away if it was not there before. It may come with a call
+   that succeeds: one that sent some pieces before the peer went tells only of those. */
 static ssize_t send_quietly(int socket, int fd, int64_t offset, size_t n)
 {
     static const struct timespec at_once = {0, 0};
@@ -155,7 +156,7 @@ static ssize_t send_quietly(int socket, int fd, int64_t offset, size_t n)
                   sigismember(&pending, SIGPIPE) == 1;
     sent = send_part(socket, fd, offset, n);
     error = errno;
-    if (sent < 0 && error == EPIPE && !was_pending) {
+    if (sent != (ssize_t)n && !was_pending) {
         while (sigtimedwait(&pipe_only, NULL, &at_once) < 0 && errno == EINTR)
             ;
     }
