@@ -10,6 +10,7 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
 {
     Cycle *self = user_data;
     PyObject *piece;
+    wake_fn *wake = waiters_go_on;
 
     if (error != 0) {
         self->disconnected = true; /* for the application there is nothing more to do */
@@ -37,9 +38,10 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
         self->received += (int64_t)data.len;
         if (self->received == fa_request_content_length(req))
             return; /* its end follows at once, and belongs to the same message */
+        wake = waiters_wake; /* more may have been read with it, of the same message */
     }
     Py_INCREF((PyObject *)self);
-    waiters_go_on(&self->receivers, self->worker);
+    wake(&self->receivers, self->worker);
     if (self->req != NULL && self->body != NULL &&
         PyBytes_GET_SIZE(self->body) >= PAUSE_BYTES) {
         self->paused = true;

@@ -53,7 +53,7 @@ def test_turns(site: pathlib.Path, loop: str, tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("kind", ["uvicorn", "fasterapi"])
 def test_messages(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, kind: str) -> None:
-    """A body that comes behind its head is one message, the last."""
+    """What comes at once behind a head is one message: the last, if the body ends there."""
     options = ("async_app:messages", "--port", "0", "--loop", loop, "--lifespan", "off")
     with peers.serving(kind, site, tmp_path, *options) as server, server.connect() as s:
         reader = peers.Reader(s)
@@ -62,6 +62,16 @@ def test_messages(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, kind: s
             time.sleep(0.1)  # for the head to be read
             s.sendall(b"x" * size)
             assert peers.answer_of(reader, "POST").body == b"[(%d, False)]" % size
+        chunked = b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for pieces in ((b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n",), (b"1\r\na\r\n2\r\nbc\r\n", b"0\r\n\r\n")):
+            for data in (chunked, *pieces):
+                time.sleep(0.1)
+                s.sendall(data)
+            whole = len(pieces) == 1
+            wanted = b"[(3, False)]" if whole else b"[(3, True), (0, False)]"
+            assert peers.answer_of(reader, "POST").body == wanted
+            s.sendall(chunked + b"".join(pieces))
+            assert peers.answer_of(reader, "POST").body == b"[(3, False)]"
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -175,7 +175,8 @@ def test_tiers(
     paths = ("/", "/who", "/sync", "/slash", "/slash/", "/missing", "/q?i=x", "/fails")
     cases = [simple(path, "GET", *fields) for path in paths for fields in FIELDS]
     with compare.pair(site, tmp_path, *options, env={"FASTERAPI_ENGINE": "auto"}) as servers:
-        assert compare.tiers_of(servers.ours)[0] == 6
+        # Pages of the documentation are compiled where no middleware is around them.
+        assert compare.tiers_of(servers.ours)[0] == (10 if app == "compiled" else 6)
         compare.check(servers, f"forwarded {app}", cases, report)
 
 

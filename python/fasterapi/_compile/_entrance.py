@@ -9,23 +9,15 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from fastapi import FastAPI, _body_limit
-from fastapi._body_limit import AppBodyLimitMiddleware
-from fastapi.telemetry import _asgi
-from fastapi.telemetry._asgi import ExceptionTelemetryMiddleware
+from fastapi import FastAPI
 from starlette import applications
 from starlette.applications import Starlette
-from starlette.middleware.errors import ServerErrorMiddleware
 
 from fasterapi import _core
 from fasterapi._compile._fingerprint import is_known
+from fasterapi._compile._releases import INACTIVE, OUTER, body_limit_of
 
-_SKIPPED = (
-    (applications, "Starlette.__call__"),
-    (_asgi, "ExceptionTelemetryMiddleware.__call__"),
-    (_body_limit, "AppBodyLimitMiddleware.__call__"),
-    (_body_limit, "wrap_app_with_body_limit"),
-)
+_SKIPPED = ((applications, "Starlette.__call__"), *INACTIVE)
 
 
 class Entrance:
@@ -49,12 +41,12 @@ class Entrance:
 def entrance_of(app: FastAPI, table: _core.PlanTable, plans: list[_core.Plan]) -> Entrance | None:
     """None: its layers are not known, or there is no plan behind them."""
     layers: list[Any] = [app.middleware_stack]
-    for kind in (ServerErrorMiddleware, ExceptionTelemetryMiddleware, AppBodyLimitMiddleware):
+    for kind in OUTER:
         if type(layers[-1]) is not kind:
             return None
         layers.append(layers[-1].app)
     known = type(app).__call__ is FastAPI.__call__ and FastAPI.__mro__[1] is Starlette
-    if app.max_body_size is not None or not plans or not known:
+    if body_limit_of(app) is not None or not plans or not known:
         return None
     if not all(is_known(module, name) for module, name in _SKIPPED):
         return None

@@ -9,6 +9,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi import routing
+from fastapi.telemetry import _asgi
 from fastapi.telemetry._asgi import ExceptionTelemetryMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 
@@ -23,6 +24,13 @@ except ModuleNotFoundError:  # before FastAPI 0.164
 else:
     OUTER += (AppBodyLimitMiddleware,)
 _limits: Any = sys.modules.get("fastapi._body_limit")
+# What the layers within ServerErrorMiddleware do for a request that they have nothing to do for.
+INACTIVE: tuple[tuple[Any, str], ...] = ((_asgi, "ExceptionTelemetryMiddleware.__call__"),)
+if _limits is not None:
+    INACTIVE += (
+        (_limits, "AppBodyLimitMiddleware.__call__"),
+        (_limits, "wrap_app_with_body_limit"),
+    )
 
 # Starlette takes the traceback off an exception that was handled.
 TAKES_TRACEBACK = _STARLETTE >= (1, 10)
