@@ -4,12 +4,18 @@
    `by_kernel`. */
 #include <fasterapi/error.h>
 
+#include "base/clock.h"
 #include "http1/writer.h"
 #include "server/connection.h"
 
+/* A turn goes on, piece by piece, until the socket is full or the time is up. What a
+   socket takes of a file in memory takes less; ended after each piece, a turn would have
+   the client wait, and be woken, for every one. A disk may take all of the time for one
+   piece: then others get theirs. */
 enum {
-    TURN_BYTES = 256 * 1024, /* reading a disk may take long: then others get theirs */
-    PIECE_BYTES = 64 * 1024, /* read at once where the kernel cannot do it alone */
+    TURN_NS = 500 * 1000,
+    PIECE_BYTES = 256 * 1024,
+    READ_BYTES = 64 * 1024, /* a piece where the kernel cannot do it alone */
 };
 
 /* The file is through: what is behind it is next. */
@@ -80,8 +86,8 @@ static size_t read_piece(fa__conn *conn, size_t most)
     char head[FA__HTTP1_CHUNK_HEAD_MAX];
     ptrdiff_t n;
 
-    if (most > PIECE_BYTES)
-        most = PIECE_BYTES;
+    if (most > READ_BYTES)
+        most = READ_BYTES;
     conn->out.len = conn->out_at = 0;
     if (fa__buf_reserve(&conn->out, at + most + 2) != 0) {
         fa__conn_break_off(conn, FA_ERR_NOMEM);
@@ -131,28 +137,36 @@ static size_t send_piece(fa__conn *conn, size_t most)
     return 0;
 }
 
+/* The next piece. Returns whether there may be more of it now. */
+static bool send_next(fa__conn *conn)
+{
+    fa__file *file = &conn->sending->file;
+    size_t most = PIECE_BYTES, n;
+
+    if (most > file->left)
+        most = (size_t)file->left;
+    n = file->by_kernel ? send_piece(conn, most) : 0;
+    if (!conn->broken && conn->sending != NULL && !file->by_kernel) {
+        n = read_piece(conn, most);
+        fa__conn_flush(conn);
+    }
+    if (n > 0 && !conn->broken && conn->sending->file.left == 0)
+        complete(conn);
+    return n > 0;
+}
+
+static bool can_send(const fa__conn *conn)
+{
+    return !conn->broken && conn->sending != NULL && !conn->sending->waits &&
+           conn->out.len == conn->out_at && conn->held == NULL;
+}
+
 void fa__conn_send_on(fa__conn *conn)
 {
-    size_t turn = 0;
+    uint64_t end = can_send(conn) ? fa__clock_monotonic_ns() + TURN_NS : 0;
 
-    while (!conn->broken && conn->sending != NULL && !conn->sending->waits &&
-           conn->out.len == conn->out_at && conn->held == NULL && turn < TURN_BYTES) {
-        fa__file *file = &conn->sending->file;
-        size_t most = TURN_BYTES - turn, n;
-
-        if (most > file->left)
-            most = (size_t)file->left;
-        n = file->by_kernel ? send_piece(conn, most) : 0;
-        if (!conn->broken && conn->sending != NULL && !file->by_kernel) {
-            n = read_piece(conn, most);
-            fa__conn_flush(conn);
-        }
-        if (n == 0)
-            break;
-        turn += n;
-        if (!conn->broken && conn->sending->file.left == 0)
-            complete(conn);
-    }
+    while (can_send(conn) && send_next(conn) && fa__clock_monotonic_ns() < end)
+        ;
     if (!conn->broken && conn->sending == NULL)
         fa__conn_flush(conn);
 }

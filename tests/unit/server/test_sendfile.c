@@ -18,7 +18,8 @@ static struct {
     unsigned every, calls;
     bool only_sends; /* reads do not fail */
     unsigned sends, reads;
-    size_t largest; /* asked for between two looks at the loop */
+    size_t largest; /* asked for in one call */
+    bool slow;      /* a call takes longer than a turn */
 } faults;
 
 static bool fails(void)
@@ -37,7 +38,11 @@ static size_t bounded(size_t n)
 
 ssize_t __wrap_sendfile64(int out, int in, off_t *offset, size_t n)
 {
+    static const struct timespec nap = {0, 600 * 1000};
+
     ++faults.sends;
+    if (faults.slow)
+        nanosleep(&nap, NULL);
     faults.largest = n > faults.largest ? n : faults.largest;
     return fails() ? -1 : __real_sendfile64(out, in, offset, bounded(n));
 }
@@ -180,6 +185,41 @@ static void test_whole(void **state)
     CHECK_U64(faults.sends, >, 2);
     CHECK_U64(faults.reads, ==, 0);
     CHECK_U64(faults.largest, <=, 256 * 1024);
+}
+
+/* Returns how many turns of the loop the answer took. */
+static unsigned turns(void)
+{
+    static const char request[] =
+        "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    unsigned n = 0, most = 0;
+
+    client_close(&c);
+    CHECK_INT(client_connect(&c, worker), ==, 0);
+    CHECK_INT(send(c.fd, request, sizeof(request) - 1, 0), ==, (int)sizeof(request) - 1);
+    for (; n < 10000 && !c.ended; ++n) {
+        unsigned before = faults.sends;
+
+        (void)fa_worker_poll(worker, 0, 1);
+        client_read(&c);
+        most = faults.sends - before > most ? faults.sends - before : most;
+    }
+    CHECK(c.ended);
+    CHECK_INT(finish_error, ==, 0);
+    CHECK(faults.slow ? most == 1 : most > 1);
+    return n;
+}
+
+/* Of a file in memory, a turn takes what the socket takes; of a slow disk, one piece. */
+static void test_turns(void **state)
+{
+    (void)state;
+    declared = -1;
+    length = -1;
+    faults.most = 10000;
+    CHECK_U64(turns(), <, SIZE / faults.most);
+    faults.slow = true;
+    CHECK_U64(turns(), >=, SIZE / faults.most);
 }
 
 static void test_short_calls(void **state)
@@ -325,9 +365,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_whole),     TEST(test_short_calls), TEST(test_interrupted),
-        TEST(test_by_hand),   TEST(test_unreadable),  TEST(test_no_signal),
-        TEST(test_no_memory),
+        TEST(test_whole),       TEST(test_turns),     TEST(test_short_calls),
+        TEST(test_interrupted), TEST(test_by_hand),   TEST(test_unreadable),
+        TEST(test_no_signal),   TEST(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
