@@ -20,14 +20,15 @@ on_drain(fa_request *Py_UNUSED(req), void *user_data)
     Py_DECREF((PyObject *)self);
 }
 
-/* The last that the server has to say: it may be the client that is gone. */
+/* The last that the server has to say: the client may be gone, or there was no memory to
+   wait for the answer, and the server gave its own. */
 static void
-on_finish(fa_request *Py_UNUSED(req), int error, void *user_data)
+on_finish(fa_request *Py_UNUSED(req), int Py_UNUSED(error), void *user_data)
 {
     Cycle *self = user_data;
 
     self->req = NULL;
-    if (error != 0 && !self->complete)
+    if (!self->complete)
         self->disconnected = true;
     if (self->deferred != NULL) {
         fa_deferred_release(self->deferred);

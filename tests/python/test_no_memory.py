@@ -10,7 +10,11 @@ import peers
 import pytest
 
 ASGI = ["/ok", "/stream", "/raises", "body", "body, in chunks", "both ways", "/file", "/later"]
+ASGI += ["/times-out", "/cancelled", "/tasks", "/after", "/context", "/zero-copy", "/trailers"]
+GONE = ["gone while it waits", "gone while it sends", "gone in the body", "gone at once"]
+GONE += ["gone, with requests left", "gone before a raise", "ws gone", "ws gone while it sends"]
 SOCKETS = ["/ws-echo", "ws deflate", "/ws-closes", "/ws-refuses", "/ws-denies", "/ws-raises-open"]
+SOCKETS += ["/ws-raises", "/ws-never-receives"]
 # No bodies: pydantic_core ends the process when it gets no memory.
 COMPILED = ["compiled /scalar/1", "compiled /waits?ms=0", "compiled /created"]
 
@@ -25,7 +29,7 @@ def failing_malloc(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 @pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a sanitizer's malloc() is there already")
-@pytest.mark.parametrize("kinds", [ASGI, SOCKETS, COMPILED], ids=["asgi", "websocket", "compiled"])
+@pytest.mark.parametrize("kinds", [ASGI, GONE, SOCKETS, COMPILED], ids=["asgi", "gone", "websocket", "compiled"])
 def test_no_memory(site: pathlib.Path, failing_malloc: pathlib.Path, kinds: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", peers.HERE / "no_memory.py", *kinds],
