@@ -396,6 +396,7 @@ suspend(Carrier *self, PyObject *future)
             PyErr_WriteUnraisable((PyObject *)self);
     } else {
         self->pending = future;
+        self->worker->loop_wanted = true;
         if (wake(self) < 0)
             carrier_give_up(self);
     }

@@ -343,6 +343,7 @@ struct Worker {
     PyObject *status_texts; /* dict: what status_text() has said */
     bool log_unflushed;     /* something was written to it */
     bool polling;           /* poll() is on the stack */
+    bool loop_wanted;       /* a coroutine waits for the loop since poll() began */
 };
 
 /* ---- options.c: the keywords of Worker() ---- */

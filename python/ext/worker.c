@@ -187,7 +187,9 @@ stop_threads(Worker *self)
 }
 
 /* One round at a time: between rounds an answer may reach its client, and what the
-   application changed before it has to count for the next request. */
+   application changed before it has to count for the next request. No other round once a
+   request waits for the loop: thousands that came at once would all begin before the
+   first of them can go on, and each has objects that the garbage collector visits. */
 static PyObject *
 worker_poll(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
@@ -199,7 +201,9 @@ worker_poll(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (worker == NULL)
         return NULL;
     hold_threads(self, true);
-    for (int i = 0; i < ROUNDS && rv > 0 && self->worker == worker; ++i) {
+    self->loop_wanted = false;
+    for (int i = 0; i < ROUNDS && rv > 0 && self->worker == worker && !self->loop_wanted;
+         ++i) {
         ++self->polls;
         self->polling = true;
         rv = fa_worker_poll(worker, 0, 1);

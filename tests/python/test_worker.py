@@ -75,6 +75,49 @@ loop.close()
     )
 
 
+def test_waiting_requests_let_the_loop_go_on(site: pathlib.Path) -> None:
+    """Of a thousand requests that come at once, some go on before the last has begun."""
+    told = run(
+        site,
+        """
+import asyncio, socket
+from fasterapi._core import Worker
+
+COUNT = 1000
+
+async def main():
+    begun, at_end = 0, []
+
+    async def app(scope, receive, send):
+        nonlocal begun
+        begun += 1
+        await asyncio.sleep(0)
+        at_end.append(begun)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    loop = asyncio.get_running_loop()
+    worker = Worker(app, loop)
+    clients = []
+    for _ in range(COUNT):
+        client, served = socket.socketpair()
+        worker.adopt(served.detach())
+        client.send(b"GET / HTTP/1.1\\r\\nHost: test\\r\\n\\r\\n")
+        clients.append(client)
+    loop.add_reader(worker.fileno(), worker.poll)
+    while len(at_end) < COUNT:
+        await asyncio.sleep(0.01)
+    for client in clients:
+        client.close()
+    worker.close()
+    print(at_end[0])
+
+asyncio.run(main())
+""",
+    )
+    assert int(told) <= 512
+
+
 def test_idle_tasks_are_bounded(site: pathlib.Path) -> None:
     """Tasks are kept for the next requests, but not as many as ever were at once."""
     told = run(
