@@ -101,7 +101,8 @@ typedef struct core_state {
     CORE_TEXTS(X)
 #undef X
     PyObject *methods[FA_QUERY + 1]; /* "GET", ... */
-    PyTypeObject *plan_type, *run_type, *plan_table_type, *threads_type, *hop_type;
+    PyTypeObject *plan_type, *run_type, *plan_table_type, *threads_type, *hop_type,
+        *shape_type;
     PyObject *deepcopy, *from_attributes; /* of copy; ("from_attributes",) */
 } core_state;
 
@@ -274,7 +275,8 @@ typedef struct plan_route plan_route;
 
 typedef struct Run Run;
 
-extern PyType_Spec plan_spec, run_spec, plan_table_spec, threads_spec, hop_spec;
+extern PyType_Spec plan_spec, run_spec, plan_table_spec, threads_spec, hop_spec,
+    shape_spec;
 
 /* Adds worker->routes to its application: a tuple of (pattern, methods, plan or None).
    What has no plan, and what no pattern matches, is for the ASGI application. 0 or -1

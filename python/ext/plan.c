@@ -4,16 +4,17 @@
 
 #include <stddef.h>
 
-/* (source, form, index, key, validate, required, default, copied, many, check) */
+/* (source, form, index, key, validate, required, default, copied, many, check, shape or
+   None) */
 static int
-take_param(plan_param *param, PyObject *row)
+take_param(plan_param *param, PyObject *row, const core_state *core)
 {
     int source, form, required, copied, many;
-    PyObject *fallback;
+    PyObject *fallback, *shape;
 
-    if (!PyArg_ParseTuple(row, "iinUOpOppO:param", &source, &form, &param->index,
+    if (!PyArg_ParseTuple(row, "iinUOpOppOO:param", &source, &form, &param->index,
                           &param->key, &param->validate, &required, &fallback, &copied,
-                          &many, &param->check))
+                          &many, &param->check, &shape))
         return -1;
     if (source < 0 || source >= PARAM_SOURCES || form < 0 || form >= PARAM_FORMS ||
         param->index < 0 || PyUnicode_AsUTF8(param->key) == NULL) {
@@ -26,7 +27,11 @@ take_param(plan_param *param, PyObject *row)
     param->fallback = required ? NULL : fallback;
     param->copied = copied != 0;
     param->many = many != 0;
-    return 0;
+    param->shape = Py_IS_TYPE(shape, core->shape_type) ? &((Shape *)shape)->top : NULL;
+    if (param->shape != NULL || shape == Py_None)
+        return 0;
+    PyErr_SetString(PyExc_TypeError, "a shape is a Shape or None");
+    return -1;
 }
 
 /* (object, attribute, expected, any, size or items) */
@@ -67,7 +72,7 @@ take_rows(Plan *plan, PyObject *params, PyObject *guards, PyObject *steps,
     }
     for (; plan->param_count < n; ++plan->param_count) {
         if (take_param(&plan->params[plan->param_count],
-                       PyTuple_GET_ITEM(params, plan->param_count)) < 0)
+                       PyTuple_GET_ITEM(params, plan->param_count), plan->core) < 0)
             return -1;
     }
     for (; plan->guard_count < m; ++plan->guard_count) {

@@ -5,6 +5,7 @@
 
 #include "cycle.h"
 #include "plan_input.h"
+#include "plan_shape.h"
 #include "plan_steps.h"
 
 /* Where a value comes from. These numbers are also in fasterapi/_compile/_params.py. */
@@ -44,6 +45,7 @@ typedef struct plan_param {
     PyObject *check;    /* check(error) gives the fault: a value is not valid, or, with
                            None, missing. Of the body: check(body) gives the value or its
                            fault, of what plan->read() has made of the body */
+    const plan_shape *shape; /* with FORM_JSON: asked before `validate`; or NULL */
 } plan_param;
 
 /* Something that must be as it was when the plan was made. */

@@ -286,6 +286,11 @@ from_body(binding *from, const plan_param *param)
         return validated(from->plan, param, parsed_body(from));
     if (!binding_says_json(from->input))
         return NULL;
+    if (param->shape != NULL) {
+        made = plan_shape_make(param->shape, body);
+        if (made != NULL || PyErr_Occurred())
+            return made;
+    }
     bytes = PyBytes_FromStringAndSize(body.p, (Py_ssize_t)body.len);
     made = bytes != NULL ? PyObject_CallOneArg(param->validate, bytes) : NULL;
     Py_XDECREF(bytes);

@@ -1,6 +1,8 @@
 /* The usual spellings of simple types: what they mean is beyond doubt. */
 #include "plan.h"
 
+#include <float.h>
+
 static bool
 is_digit(char c)
 {
@@ -25,33 +27,39 @@ usual_int(fa_slice v)
     return PyLong_FromLongLong(i == 1 ? -n : n);
 }
 
-/* Up to 15 digits, so that every way of reading them gives the same double. */
+/* Up to 15 digits: their number and the power of ten are doubles without loss, so that
+   the quotient is the double next to it, as of every way of reading them. */
 static PyObject *
 usual_float(fa_slice v)
 {
-    enum { LENGTH_MAX = 17 };
-    char text[LENGTH_MAX + 1];
-    size_t i = v.len > 0 && v.p[0] == '-' ? 1 : 0, digits = 0, points = 0;
+    enum { DIGITS_MAX = 15 };
+    static const double powers[DIGITS_MAX + 1] = {1e0,  1e1,  1e2,  1e3, 1e4,  1e5,
+                                                  1e6,  1e7,  1e8,  1e9, 1e10, 1e11,
+                                                  1e12, 1e13, 1e14, 1e15};
+    size_t i = v.len > 0 && v.p[0] == '-' ? 1 : 0, digits = 0, behind = 0;
+    long long n = 0;
+    bool point = false;
     double value;
 
-    if (v.len > LENGTH_MAX || v.len == i || !is_digit(v.p[i]) ||
-        !is_digit(v.p[v.len - 1]) ||
+    if (FLT_EVAL_METHOD != 0 || v.len > i + DIGITS_MAX + 1 || v.len == i ||
+        !is_digit(v.p[i]) || !is_digit(v.p[v.len - 1]) ||
         (v.p[i] == '0' && v.len > i + 1 && v.p[i + 1] != '.'))
         return NULL;
     for (size_t at = i; at < v.len; ++at) {
-        if (v.p[at] == '.')
-            ++points;
-        else if (is_digit(v.p[at]))
+        if (v.p[at] == '.' && !point) {
+            point = true;
+        } else if (is_digit(v.p[at])) {
+            n = n * 10 + (v.p[at] - '0');
             ++digits;
-        else
+            behind += point;
+        } else {
             return NULL;
+        }
     }
-    if (digits > 15 || points > 1)
+    if (digits > DIGITS_MAX || (n == 0 && i == 1))
         return NULL;
-    memcpy(text, v.p, v.len);
-    text[v.len] = 0;
-    value = PyOS_string_to_double(text, NULL, NULL);
-    return value != 0 || i == 0 ? PyFloat_FromDouble(value) : NULL;
+    value = (double)n / powers[behind];
+    return PyFloat_FromDouble(i == 1 ? -value : value);
 }
 
 static PyObject *

@@ -113,6 +113,13 @@ class Threads:
     def work(self) -> None: ...
 
 @final
+class Shape:
+    """What a body must be like to be read without pydantic-core."""
+
+    def __new__(cls, row: tuple[Any, ...], /) -> Shape: ...
+    def make(self, json: bytes, /) -> Any: ...
+
+@final
 class PlanTable:
     """Plans, found by the scope of a request."""
 

@@ -24,6 +24,7 @@ from starlette.convertors import (
 )
 from starlette.datastructures import Headers, QueryParams
 
+from fasterapi import _core
 from fasterapi._compile._errors import (
     Check,
     Invalid,
@@ -33,6 +34,7 @@ from fasterapi._compile._errors import (
 )
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._schemas import is_pure, is_same_in_json
+from fasterapi._compile._shapes import shape_of
 
 # As in python/ext/plan.h.
 PATH, QUERY, HEADER, COOKIE, BODY, MEMBER = range(6)
@@ -41,8 +43,8 @@ ANY, STR, INT, FLOAT, BOOL, JSON, PARSED, RAW = range(8)
 _SCALARS = {"str": STR, "int": INT, "float": FLOAT, "bool": BOOL}
 _UNCHANGED = (str, int, float, bool, bytes, type(None))
 
-# (source, form, index, key, validate, required, default, copied, many, check)
-Row = tuple[int, int, int, str, Any, bool, Any, bool, bool, Check]
+# (source, form, index, key, validate, required, default, copied, many, check, shape)
+Row = tuple[int, int, int, str, Any, bool, Any, bool, bool, Check, _core.Shape | None]
 
 
 def _unwrapped(validator: Any) -> Any:
@@ -110,7 +112,7 @@ def _raw_row(source: int, field: Any) -> Row:
         return values[field.name]
 
     check = check_of_param((field.field_info.in_.value, field.name))
-    return (source, RAW, 0, field.name, validate, True, None, False, False, check)
+    return (source, RAW, 0, field.name, validate, True, None, False, False, check, None)
 
 
 def _is_special(source: int, field: Any) -> bool:
@@ -135,7 +137,7 @@ def _row(source: int, field: Any) -> Row:
     alias = _get_param_aliases(field)[0][1]
     many = field_annotation_is_sequence(field.field_info.annotation)
     check = check_of_param((field.field_info.in_.value, alias))
-    return (source, form, 0, alias, validate, required, default, copied, many, check)
+    return (source, form, 0, alias, validate, required, default, copied, many, check, None)
 
 
 def _path_row(field: Any, index: int, convertor: Any) -> Row:
@@ -149,7 +151,7 @@ def _path_row(field: Any, index: int, convertor: Any) -> Row:
             raise NotCompiled(f"{field.name!r} comes from the convertor {kind.__name__}")
         form, validate = ANY, _converted(convertor, validator)
     check = check_of_param(("path", _get_param_aliases(field)[0][1]))
-    return (PATH, form, index, field.alias, validate, True, None, False, False, check)
+    return (PATH, form, index, field.alias, validate, True, None, False, False, check, None)
 
 
 def _converted(convertor: Any, validator: SchemaValidator) -> Any:
@@ -162,13 +164,13 @@ def _converted(convertor: Any, validator: SchemaValidator) -> Any:
 
 
 def _body_row(field: Any) -> Row:
-    validator = validator_of(field)
-    if is_same_in_json(field._type_adapter.core_schema):
-        form, validate = JSON, validator.validate_json
+    validator, schema, shape = validator_of(field), field._type_adapter.core_schema, None
+    if is_same_in_json(schema):
+        form, validate, shape = JSON, validator.validate_json, shape_of(schema)
     else:
         form, validate = PARSED, validator.validate_python
     check = check_of_body(field)
-    return (BODY, form, 0, field.alias, validate, *_default(field), False, check)
+    return (BODY, form, 0, field.alias, validate, *_default(field), False, check, shape)
 
 
 def _member_row(field: Any) -> Row:
@@ -177,7 +179,7 @@ def _member_row(field: Any) -> Row:
         raise NotCompiled(f"{field.name!r} has more than one name")
     validate = validator_of(field).validate_python
     check = check_of_member(field, aliases[0][0])
-    return (MEMBER, ANY, 0, aliases[0][0], validate, *_default(field), False, check)
+    return (MEMBER, ANY, 0, aliases[0][0], validate, *_default(field), False, check, None)
 
 
 def rows_of(
