@@ -152,7 +152,7 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
                                "finish",    "encode",        "model",     "response",
                                "status",    "parse_cookies", "from_json", "is_runner",
                                "direct",    "hard_guards",   "quick",     "steps",
-                               "is_direct", "checks",        NULL};
+                               "is_direct", "checks",        "root",      NULL};
     Plan *plan = (Plan *)type->tp_alloc(type, 0);
     PyObject *params, *guards, *model, *steps, *checks;
     Py_ssize_t hard;
@@ -162,15 +162,15 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     plan->core = core_of_type(type);
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$OO!O!O!OOOOiOOpOnOO!pO:Plan", keywords, &plan->endpoint,
+            args, kwargs, "$OO!O!O!OOOOiOOpOnOO!pOU:Plan", keywords, &plan->endpoint,
             &PyTuple_Type, &plan->names, &PyTuple_Type, &params, &PyTuple_Type, &guards,
             &plan->finish, &plan->encode, &model, &plan->response, &plan->status,
             &plan->parse_cookies, &plan->from_json, &is_runner, &plan->direct, &hard,
-            &plan->quick, &PyTuple_Type, &steps, &is_direct, &checks)) {
+            &plan->quick, &PyTuple_Type, &steps, &is_direct, &checks, &plan->root)) {
         /* Borrowed so far, and not to be given back. */
         plan->endpoint = plan->names = plan->finish = plan->encode = NULL;
         plan->response = plan->parse_cookies = plan->from_json = plan->direct = NULL;
-        plan->quick = NULL;
+        plan->quick = plan->root = NULL;
         Py_DECREF(plan);
         return NULL;
     }
@@ -185,6 +185,7 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     Py_INCREF(plan->from_json);
     Py_INCREF(plan->direct);
     Py_INCREF(plan->quick);
+    Py_INCREF(plan->root);
     plan->plain_call = PyObject_GetAttrString(plan->response, "__call__");
     if (plan->plain_call == NULL || take_model(plan, model) < 0 ||
         take_rows(plan, params, guards, steps, hard) < 0 || take_checks(plan, checks) < 0)
@@ -206,6 +207,7 @@ objects_of(Plan *plan, size_t i)
         offsetof(Plan, quick),          offsetof(Plan, plain_call),
         offsetof(Plan, sampler),        offsetof(Plan, fault),
         offsetof(Plan, reject),         offsetof(Plan, read),
+        offsetof(Plan, root),
     };
 
     if (i >= sizeof(offsets) / sizeof(offsets[0]))

@@ -71,6 +71,7 @@ typedef struct Plan {
     PyObject *endpoint;   /* gives an awaitable */
     bool is_runner;       /* it is called with a Run first, and answers by that itself */
     bool is_direct;       /* it is FastAPI's own handler of the route, whole */
+    PyObject *root;       /* str: what comes to the server's root path */
     PyObject *names;      /* tuple of str: the keywords that it is called with */
     PyObject *finish;     /* finish(scope, receive, send, error or None, result, started)
                              gives the coroutine that answers what cannot be answered here */

@@ -519,10 +519,13 @@ run_get_started(PyObject *op, void *Py_UNUSED(closure))
     return PyBool_FromLong(run->answered || (run->cycle != NULL && run->cycle->started));
 }
 
+/* As the scope of the application has it that the plan is of. */
 static PyObject *
 run_get_root_path(PyObject *op, void *Py_UNUSED(closure))
 {
-    return Py_NewRef(((Run *)op)->worker->root_path);
+    Run *run = (Run *)op;
+
+    return PyUnicode_Concat(run->worker->root_path, run->plan->root);
 }
 
 static PyGetSetDef run_getset[] = {

@@ -89,6 +89,18 @@ text_at(PyObject *scope, PyObject *key)
     return (fa_slice){p, (size_t)n};
 }
 
+/* What get_route_path() of Starlette makes of them. */
+static fa_slice
+route_path(fa_slice path, fa_slice root)
+{
+    size_t n = root.len;
+
+    if (n == 0 || path.len < n || memcmp(path.p, root.p, n) != 0 ||
+        (path.len > n && path.p[n] != '/'))
+        return path;
+    return (fa_slice){path.p + n, path.len - n};
+}
+
 static PyObject *
 captures_of(const fa_found *found)
 {
@@ -122,9 +134,8 @@ table_find(PyObject *op, PyObject *scope)
     path = text_at(scope, core->str_path);
     root = text_at(scope, core->str_root_path);
     method = text_at(scope, core->str_method);
-    /* Below a root path other rules hold. */
-    if (path.p == NULL || method.p == NULL || root.p == NULL || root.len > 0 ||
-        !plan_path_is_plain(path) ||
+    if (path.p == NULL || method.p == NULL || root.p == NULL ||
+        !plan_path_is_plain(path = route_path(path, root)) ||
         !fa_slice_equal(text_at(scope, core->str_type), FA_SLICE("http")))
         Py_RETURN_NONE;
     rv = fa_app_find(table->app, fa_method_of(method), path, &found);

@@ -272,7 +272,7 @@ class Config:
         from fasterapi._compile import NO_FASTAPI, NotCompiled, compile_app
 
         try:
-            compiled = compile_app(self.made_app)
+            compiled = compile_app(self.made_app, root_path=self.root_path)
         except NotCompiled as reason:
             # Of frameworks that have no plans, nobody expects any.
             level = logging.INFO if reason.reason != NO_FASTAPI else logging.DEBUG

@@ -40,6 +40,7 @@ class Plan:
         names: tuple[str, ...],
         params: tuple[tuple[Any, ...], ...],
         guards: tuple[tuple[Any, str, Any, bool, int | tuple[Any, ...]], ...],
+        root: str,
         finish: Callable[..., Coroutine[Any, Any, None]],
         encode: Callable[[Any], bytes],
         model: tuple[Any, ...] | None,

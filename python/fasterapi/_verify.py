@@ -55,7 +55,8 @@ class Verifier:
         routes = [route for route in routes if route.tier == "compiled"]
         if routes:
             # Plans that nobody samples.
-            self._table = compile_app(self.made_app, apart=True).table
+            root_path = self.options["root_path"]
+            self._table = compile_app(self.made_app, apart=True, root_path=root_path).table
             for route in routes:
                 self._next(route)
         return len(routes)

@@ -41,7 +41,9 @@ def test_routes_json(site: pathlib.Path) -> None:
     assert rows["/own"]["tier"] == "direct"
     assert "Unknown" in rows["/own"]["reason"]
     assert rows["/ws"]["kind"] == "websocket"
-    assert rows["/sub"]["kind"] == "mount"
+    assert rows["/sub/docs"]["tier"] == "compiled"
+    assert rows["/star"]["kind"] == "mount"
+    assert rows["/star"]["reason"] == "it is a Starlette, which is not looked into"
     assert rows["/openapi.json"]["kind"] == "page"
     operations = [row for row in found["routes"] if row["kind"] == "operation"]
     compiled = [row for row in operations if row["tier"] in ("native", "compiled")]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, WebSocket
 from pydantic import AfterValidator
+from starlette.applications import Starlette
 
 print("imported")
 
@@ -66,6 +67,7 @@ async def websocket(ws: WebSocket):
 
 
 app.mount("/sub", FastAPI())
+app.mount("/star", Starlette())
 
 
 @app.get("/pid")

@@ -19,9 +19,9 @@ NO_FASTAPI = "it is no application of FastAPI"
 __all__ = ["NO_FASTAPI", "NotCompiled", "compile_app", "is_current"]
 
 
-def compile_app(app: Any, *, apart: bool = False) -> Compiled:
+def compile_app(app: Any, *, apart: bool = False, root_path: str = "") -> Compiled:
     """Raises NotCompiled when the application as a whole cannot be. `apart`: plans of an
-    earlier call stay in use behind its middleware."""
+    earlier call stay in use behind its middleware. `root_path` is the server's."""
     if "fastapi" not in sys.modules:  # then nothing here is an instance of its classes
         raise NotCompiled(NO_FASTAPI)
     from fasterapi._compile import _fingerprint
@@ -30,7 +30,7 @@ def compile_app(app: Any, *, apart: bool = False) -> Compiled:
     # It imports names that only the releases have which are known.
     from fasterapi._compile import _application
 
-    return _application.compile_app(app, apart=apart)
+    return _application.compile_app(app, apart=apart, root_path=root_path)
 
 
 def is_current(compiled: Compiled, app: Any) -> bool:

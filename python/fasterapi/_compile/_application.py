@@ -50,8 +50,10 @@ from fasterapi._compile._outcome import (
     request_of,
     stack_of,
 )
+from fasterapi._compile._mounts import mounted_in, root_of
 from fasterapi._compile._pages import page_of
 from fasterapi._compile._params import BODY, MEMBER, rows_of
+from fasterapi._compile._place import Guard, Place
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import OUTER, body_limit_of
 from fasterapi._compile._safe import is_safe
@@ -61,11 +63,11 @@ from fasterapi._compile._tree import needs_runner
 
 _PARAM = re.compile(r"{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
 _CONVERTORS = ("", ":str", ":path", ":int", ":float", ":uuid")
-_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 _UNKNOWN_CONVERTOR = "its path has a convertor that the core does not know"
 _HIDDEN = "what comes before it may answer its paths, or its path is no pattern we know"
-# (object, attribute, expected, any, size or items)
-Guard = tuple[Any, str, Any, bool, "int | tuple[Any, ...]"]
+# As Worker() takes it; without a plan it is for the application.
+TableRow = tuple[str, "tuple[str, ...]", "_core.Plan | None"]
 
 
 @dataclasses.dataclass
@@ -128,33 +130,24 @@ class Compiled:
 def _check_application(app: Any) -> None:
     if type(app) is not FastAPI:
         raise NotCompiled(f"{type(app).__name__} is not exactly fastapi.FastAPI")
-    if app.root_path:
-        raise NotCompiled("the application has a root_path")
+    if "build_middleware_stack" in vars(app):
+        raise NotCompiled("the application builds its middleware in a way of its own")
     if any(map(has_own_way, routers_of(app))):
         raise NotCompiled("a router has a way of its own to find routes")
-    if app.middleware_stack is None:
-        app.middleware_stack = app.build_middleware_stack()
     if app._native_telemetry.enabled():
         raise NotCompiled("telemetry is in use")
 
 
-def _has_middleware(app: FastAPI) -> bool:
-    """More than FastAPI itself puts around its router."""
-    return bool(app.user_middleware) or body_limit_of(app) is not None
-
-
-def _check_stack(app: FastAPI) -> None:
+def _check_stack(place: Place) -> None:
     """Without middleware of the user there is only FastAPI's own."""
-    layers, layer = [], app.middleware_stack
-    while layer is not app.router:
+    layers: list[type] = []
+    layer = place.stack
+    while layer is not place.app.router:
         layers.append(type(layer))
         layer = getattr(layer, "app", None)
         if layer is None:
             raise NotCompiled(f"{layers[-1].__name__} hides what is below it")
-    kinds = (
-        *(*OUTER, ExceptionMiddleware, AsyncExitStackMiddleware),
-    )
-    if tuple(layers) != kinds:
+    if tuple(layers) != (*OUTER, ExceptionMiddleware, AsyncExitStackMiddleware):
         raise NotCompiled("something was put around the middleware of FastAPI")
 
 
@@ -173,15 +166,21 @@ def _telemetry_guards() -> list[Guard]:
     ]
 
 
-def _guards(app: FastAPI) -> list[Guard]:
+def _guards(place: Place) -> list[Guard]:
     """What must hold for every request, even if FastAPI's handler of the route answers."""
-    guards: list[Guard] = [
-        (app, "middleware_stack", app.middleware_stack, False, -1),
-        (app, "router", app.router, False, -1),
-    ]
+    app = place.app
+    guards: list[Guard] = [(app, "router", app.router, False, -1)]
+    if app.root_path:
+        guards.append((app, "root_path", app.root_path, False, -1))
+    if place.stack is app.middleware_stack:
+        guards.append((app, "middleware_stack", place.stack, False, -1))
+    else:  # it is built with the first request that comes to the application itself
+        handlers = app.exception_handlers
+        guards.append((app, "user_middleware", app.user_middleware, False, ()))
+        guards.append((app, "exception_handlers", handlers, False, len(handlers)))
     for router in routers_of(app):
         guards.append((router, "routes", router.routes, False, tuple(router.routes)))
-    return guards + _telemetry_guards()
+    return guards
 
 
 def _model(effective: Any) -> tuple[Any, ...] | None:
@@ -250,18 +249,21 @@ def _wider(path: str) -> str | None:
 class _Compiler:
     """What the plans of one application have in common."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self.app = app
-        self.guards = _guards(app)
-        self.behind = _has_middleware(app)
+    def __init__(self, place: Place, server_root: str, guards: list[Guard]) -> None:
+        """`guards` are those of the applications above."""
+        self.place = place
+        self.app = place.app
+        self.server_root = server_root
+        self.guards = [*guards, *_guards(place)]
+        self.behind = place.behind
         if not self.behind:
-            _check_stack(app)
+            _check_stack(place)
         # What known middleware does to plain answers, the core can do, before all of it.
-        self.steps = steps_of(app) if self.behind else None
+        self.steps = steps_of(self.app) if self.behind else None
         self.stepped: dict[_core.Plan, _core.Plan] = {}
         known = self.steps is not None or not self.behind
-        self.stack = stack_of(app) if known else None
-        self.quick = None if self.behind else quick_of(app)
+        self.stack = stack_of(place) if known else None
+        self.quick = None if self.behind else quick_of(place)
         self.entries: list[Entry] = []
 
     def _made(
@@ -273,7 +275,8 @@ class _Compiler:
             **options,
             guards=(*hard, *soft),
             hard_guards=len(hard),
-            finish=finish_of(self.app, self.stack, select, outside),
+            root=self.place.root,
+            finish=finish_of(self.place, self.stack, select, outside),
             encode=_encode,
             response=Response,
             parse_cookies=cookie_parser,
@@ -343,37 +346,43 @@ class _Compiler:
             return None
         try:
             _handle_of(context, self.app)
-            select = select_of(self.app, context, last=True)
+            select = select_of(self.place, context, last=True)
         except NotCompiled:
             return None
         guard: Guard = (effective, "methods", effective.methods, False, len(effective.methods))
         return self._plain([guard], select, not_allowed(effective), True, is_runner=False)
 
-    def misses(self, found: list[tuple[str, Any]]) -> list[Any]:
-        """Rows for what no route has; `found` are the routes by pattern, in order, without
-        one where it is not known what it does."""
-        rows: list[Any] = [
-            (pattern, _METHODS, self._refusal(context) if context is not None else None)
+    def refusals(self, found: list[tuple[str, Any]]) -> list[TableRow]:
+        """Rows for the methods that no route has; `found` are the routes by pattern, in order,
+        without one where it is not known what it does."""
+        return [
+            (pattern, METHODS, self._refusal(context) if context is not None else None)
             for pattern, context in found
         ]
-        guards: list[Guard] = [*guards_of(self.app)]
-        select = select_none_of(self.app)
-        missing = slash = None
-        if is_usual(self.app) and not has_fallbacks(self.app):
-            missing = self._plain(guards, select, not_found, True, is_runner=False)
-        if self.app.router.redirect_slashes:
-            slash = self._plain(guards, select, redirect, True)
-        return [*rows, (None, missing, slash)]
+
+    def missing(self) -> _core.Plan | None:
+        """For paths that no route has, nor would with a slash more or less."""
+        if not is_usual(self.app) or has_fallbacks(self.app):
+            return None
+        select = select_none_of(self.place)
+        return self._plain([*guards_of(self.app)], select, not_found, True, is_runner=False)
+
+    def slash(self) -> _core.Plan | None:
+        """For paths that a route would have."""
+        if not self.app.router.redirect_slashes:
+            return None
+        return self._plain([*guards_of(self.app)], select_none_of(self.place), redirect, True)
 
     def route(self, context: Any) -> Route:
         """The best plan there is for a route."""
         effective, original = context._effective_route, context.original_route
         kind = "operation" if isinstance(original, APIRoute) else "page"
-        route = Route(effective.path, tuple(sorted(effective.methods or ())), None, kind=kind)
+        path = self.place.prefix + effective.path
+        route = Route(path, tuple(sorted(effective.methods or ())), None, kind=kind)
         try:
-            if not set(route.methods) <= set(_METHODS):
+            if not set(route.methods) <= set(METHODS):
                 raise NotCompiled("it has a method of its own")
-            select = select_of(self.app, context)
+            select = select_of(self.place, context)
             handle = _handle_of(context, self.app)
             direct = direct_of(handle, select)
             guards: list[Guard] = [(effective, "app", effective.app, False, -1)]
@@ -424,55 +433,129 @@ def _pattern(path: str) -> str | None:
     return path
 
 
-def compile_app(app: Any, *, apart: bool = False) -> Compiled:
-    """Raises NotCompiled when the application as a whole cannot be. `apart`: plans behind
-    its middleware stay those that are there."""
-    _check_application(app)
-    compiler = _Compiler(app)
-    routes: list[Route] = []
-    table: list[Any] = []
-    known: list[tuple[str, Any]] = []
-    open_end = True
-    for context in iter_route_contexts(app.router.routes):
+@dataclasses.dataclass
+class _Found:
+    """Of one application and of those that are mounted in it."""
+
+    routes: list[Route] = dataclasses.field(default_factory=list)
+    table: list[TableRow] = dataclasses.field(default_factory=list)
+    known: list[tuple[str, Any]] = dataclasses.field(default_factory=list)
+    below: set[str] = dataclasses.field(default_factory=set)  # patterns of mounted applications
+    guards: list[Guard] = dataclasses.field(default_factory=list)  # likewise
+    open_end: bool = True  # whatever comes to its end is met by no route
+
+
+def _walk(compiler: _Compiler) -> _Found:
+    found = _Found()
+    for context in iter_route_contexts(compiler.app.router.routes):
         original: BaseRoute = context.original_route
-        effective: Any = context._effective_route
         if isinstance(original, WebSocketRoute):
+            effective: Any = context._effective_route
+            path = compiler.place.prefix + effective.path
             why = "WebSockets are served by the application"
-            routes.append(Route(effective.path, (), None, why, kind="websocket"))
-            continue
-        if isinstance(original, StarletteRoute):
-            found = compiler.route(context)
-            routes.append(found)
-            pattern = _pattern(found.path)
-            if pattern is None and (pattern := _wider(found.path)) is not None:
-                found.plan, found.reason = None, _UNKNOWN_CONVERTOR
-            if pattern is not None and open_end and _matches_as_usual(original):
-                table.append((pattern, found.methods or _METHODS, found.plan))
-                known.append((pattern, context if found.plan is not None else None))
-                continue
-            if found.plan is not None:
-                found.plan, found.reason = None, _HIDDEN
-        elif isinstance(original, Mount) and _pattern(effective.path + "/{path:path}"):
-            why = "it is another application, which is not looked into"
-            routes.append(Route(effective.path, (), None, why, kind="mount"))
-            if open_end:
-                table.append((effective.path + "/{path:path}", _METHODS, None))
-            continue
-        # What it answers is unknown, and it comes before all that follows.
-        open_end = False
+            found.routes.append(Route(path, (), None, why, kind="websocket"))
+        elif isinstance(original, StarletteRoute):
+            found.open_end &= _take_route(compiler, found, context)
+        elif isinstance(original, Mount):
+            found.open_end &= _take_mount(compiler, found, context)
+        else:
+            # What it answers is unknown, and it comes before all that follows.
+            found.open_end = False
+    return found
+
+
+def _take_route(compiler: _Compiler, found: _Found, context: Any) -> bool:
+    """False: what comes after it may never be asked."""
+    route = compiler.route(context)
+    found.routes.append(route)
+    pattern = _pattern(route.path)
+    if pattern is None and (pattern := _wider(route.path)) is not None:
+        route.plan, route.reason = None, _UNKNOWN_CONVERTOR
+    if pattern is not None and found.open_end and _matches_as_usual(context.original_route):
+        found.table.append((pattern, route.methods or METHODS, route.plan))
+        found.known.append((pattern, context if route.plan is not None else None))
+        return True
+    if route.plan is not None:
+        route.plan, route.reason = None, _HIDDEN
+    return False
+
+
+def _take_mount(compiler: _Compiler, found: _Found, context: Any) -> bool:
+    """Likewise."""
+    prefix = compiler.place.prefix + context._effective_route.path
+    pattern = _pattern(prefix + "/{path:path}")
+    if pattern is None:
+        return False
+    everything: TableRow = (pattern, METHODS, None)
+    route = Route(prefix, (), None, kind="mount")
+    try:
+        if compiler.behind:
+            raise NotCompiled("it is mounted behind middleware")
+        place, guards = mounted_in(compiler.place, context, compiler.server_root)
+        _check_application(place.app)
+        below = _Compiler(place, compiler.server_root, [*compiler.guards, *guards])
+        rows = _walk(below)
+    except NotCompiled as why:
+        route.reason, route.hint = why.reason, why.hint
+        found.routes.append(route)
+        rows = _Found(table=[everything])
+    else:
+        rows.table += below.refusals(rows.known) if rows.open_end else []
+        alone = rows.open_end and not place.app.router.redirect_slashes
+        rows.table.append((*everything[:2], below.missing()) if alone else everything)
+        found.guards += [*below.guards, *rows.guards]
+    found.routes += rows.routes
+    if found.open_end:
+        found.table += rows.table
+        found.below |= {pattern for pattern, _, _ in rows.table}
+    for route in rows.routes if not found.open_end else ():
+        if route.plan is not None:
+            route.plan, route.reason = None, _HIDDEN
+    return True
+
+
+def _under(root: str, found: _Found, table: list[TableRow]) -> list[TableRow]:
+    """The rows of an application that says by itself below which path it is: it has its routes
+    there, and without that path, too. But those that are mounted in it are there only."""
+    if not root:
+        return table
+    there = [(root + pattern, methods, plan) for pattern, methods, plan in table]
+    others: list[TableRow] = [(root + "/{path:path}", METHODS, None), (root, METHODS, None)]
+    here = [
+        (pattern, methods, None if pattern in found.below else plan)
+        for pattern, methods, plan in table
+    ]
+    return [*there, *others, *here]
+
+
+def compile_app(app: Any, *, apart: bool = False, root_path: str = "") -> Compiled:
+    """Raises NotCompiled when the application as a whole cannot be. `apart`: plans behind
+    its middleware stay those that are there. `root_path` is the server's."""
+    _check_application(app)
+    root = root_of(app, root_path)
+    if app.middleware_stack is None:
+        app.middleware_stack = app.build_middleware_stack()
+    place = Place(app, app.middleware_stack, root)
+    compiler = _Compiler(place, root_path, _telemetry_guards())
+    found = _walk(compiler)
+    guards = [*compiler.guards, *found.guards]
     if compiler.behind:
         entrance = None
         if not apart:
-            found_by = _core.PlanTable(tuple(table))
+            found_by = _core.PlanTable(tuple(found.table))
             install(app, found_by, compiler.entries)
             shorten(app)
             entrance = entrance_of(app, found_by, [entry.plan for entry in compiler.entries])
-        stepped = tuple(
+        stepped: list[TableRow] = [
             (pattern, methods, None if plan is None else compiler.stepped.get(plan))
-            for pattern, methods, plan in table
-        )
-        table_of_steps = stepped if compiler.stepped else ()
-        return Compiled(app, routes, compiler.guards, table_of_steps, [], entrance)
-    misses = compiler.misses(known) if open_end else []
-    plans = [plan for row in misses for plan in row[1:] if isinstance(plan, _core.Plan)]
-    return Compiled(app, routes, compiler.guards, (*table, *misses), plans)
+            for pattern, methods, plan in found.table
+        ]
+        table_of_steps = _under(root, found, stepped) if compiler.stepped else []
+        return Compiled(app, found.routes, guards, tuple(table_of_steps), [], entrance)
+    refusals = compiler.refusals(found.known) if found.open_end else []
+    table: list[Any] = _under(root, found, [*found.table, *refusals])
+    if found.open_end:
+        table.append((None, compiler.missing(), compiler.slash()))
+    routed = {route.plan for route in found.routes}
+    plans = {plan for row in table for plan in row[1:] if isinstance(plan, _core.Plan)}
+    return Compiled(app, found.routes, guards, tuple(table), list(plans - routed))

@@ -290,7 +290,7 @@ class Dispatcher:
 
 def install(app: FastAPI, table: _core.PlanTable, entries: list[Entry]) -> None:
     """Once for each application; later tables take the place of earlier ones."""
-    exceptions = exceptions_of(app)
+    exceptions = exceptions_of(app, app.middleware_stack)
     below = exceptions.app
     exceptions.app = Dispatcher(
         below.app if type(below) is Dispatcher else below, table, entries

@@ -31,7 +31,9 @@ class Entrance:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         app = self.app
-        if scope["type"] == "http" and not app.root_path and self.table.applies(self.plan):
+        if scope["type"] == "http" and self.table.applies(self.plan):
+            if app.root_path:
+                scope["root_path"] = app.root_path
             scope["app"] = app
             await self.first(scope, receive, send)
         else:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 from starlette.routing import Router
 
-from fasterapi._compile._releases import apply_form_limits
+from fasterapi._compile._place import Place
 from fasterapi._compile._select import Select, handlers_of
 
 Refuse = Callable[[], Coroutine[Any, Any, None]]
@@ -65,17 +65,14 @@ def guards_of(app: FastAPI) -> list[tuple[Any, str, Any, bool, int]]:
     ]
 
 
-def select_none_of(app: FastAPI) -> Select:
+def select_none_of(place: Place) -> Select:
     """select(scope) does to the scope what the stack and the router do when no route
     matches."""
-    handlers = handlers_of(app)
-    asked = any(isinstance(route, _IncludedRouter) for route in app.router.routes)
+    handlers = handlers_of(place)
+    asked = any(isinstance(route, _IncludedRouter) for route in place.app.router.routes)
 
     def select(scope: dict[str, Any]) -> None:
-        scope["app"] = app
-        scope["starlette.exception_handlers"] = handlers
-        apply_form_limits(scope, app.router)
-        scope["router"] = app.router
+        place.enter(scope, handlers)
         if asked:
             _get_fastapi_scope(scope)
 

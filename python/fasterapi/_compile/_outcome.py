@@ -6,6 +6,7 @@ router: so each exception meets the handlers that it would have met."""
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
@@ -26,6 +27,7 @@ from starlette.types import ASGIApp
 
 from fasterapi._compile._behind import Dispatcher
 from fasterapi._compile._extract import LEFT, START, swallow
+from fasterapi._compile._place import Place
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import TAKES_TRACEBACK
 from fasterapi._compile._select import Select, handlers_of
@@ -37,18 +39,29 @@ Quick = Callable[[BaseException], "Response | None"]
 Direct = Callable[[Any], Coroutine[Any, Any, None]]
 
 
+@dataclasses.dataclass(frozen=True)
+class _Outcome:
+    error: BaseException | None
+    result: Any
+    started: bool
+    entered: bool  # the scope has come to the application of the endpoint before
+    select: Select
+    outside: bool
+
+
 class _Replay:
     """The innermost application: ends as the endpoint has ended."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        error, result, started, select, outside = scope.pop(_OUTCOME)
+        outcome = scope.pop(_OUTCOME)
+        error, result, started = outcome.error, outcome.result, outcome.started
         if scope.pop(LEFT, False):
             if started:
                 await send(START)
             raise error
         if not started:
-            select(scope)
-        if outside:
+            outcome.select(scope)
+        if outcome.outside and error is not None:
             raise error
 
         async def answer(scope: Any, receive: Any, send: Any) -> None:
@@ -60,6 +73,20 @@ class _Replay:
 
         request = Request(scope, receive, send)
         await wrap_app_handling_exceptions(answer, request)(scope, receive, send)
+
+
+class _Below:
+    """In the place of a router that has led to another application: `stack` is of that."""
+
+    def __init__(self, place: Place, stack: Any) -> None:
+        self.place = place
+        self.stack = stack
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if not scope[_OUTCOME].entered and self.place.lead is not None:
+            self.place.lead(scope)
+        scope["app"] = self.place.app
+        await self.stack(scope, receive, send)
 
 
 def _with_innermost(layer: Any, innermost: Any) -> Any:
@@ -77,15 +104,21 @@ def _with_innermost(layer: Any, innermost: Any) -> Any:
     return copied
 
 
-def stack_of(app: Any) -> Any:
-    """The application's own stack, for the outcomes of its plans."""
-    return _with_innermost(app.middleware_stack, _Replay())
+def stack_of(place: Place) -> Any:
+    """The application's own stack, in those of the applications that it is mounted in, for the
+    outcomes of its plans."""
+    stack: Any = _with_innermost(place.stack, _Replay())
+    while place.above is not None:
+        stack = _with_innermost(place.above.stack, _Below(place, stack))
+        place = place.above
+    return stack
 
 
-def finish_of(app: Any, stack: Any, select: Select, outside: bool) -> Finish:
+def finish_of(place: Place, stack: Any, select: Select, outside: bool) -> Finish:
     """finish(scope, receive, send, error, result, started) of a plan; `stack` is that of
     stack_of(). `outside`: it only raises, and that in no route, so that the handlers of
     exceptions are asked once."""
+    first = place.applications[0]
 
     async def finish(
         scope: Any,
@@ -95,8 +128,11 @@ def finish_of(app: Any, stack: Any, select: Select, outside: bool) -> Finish:
         result: Any,
         started: bool,
     ) -> None:
-        scope["app"] = app
-        scope[_OUTCOME] = (error, result, started, select, outside)
+        entered = place.is_entered(scope)
+        if first.root_path and not entered:
+            scope["root_path"] = first.root_path
+        scope["app"] = first
+        scope[_OUTCOME] = _Outcome(error, result, started, entered, select, outside)
         try:
             await stack(scope, receive, swallow if started else send)
         finally:
@@ -105,10 +141,10 @@ def finish_of(app: Any, stack: Any, select: Select, outside: bool) -> Finish:
     return finish
 
 
-def quick_of(app: Any) -> Quick:
+def quick_of(place: Place) -> Quick:
     """quick(error) gives the answer to an exception if its handler is FastAPI's own, which
     looks at nothing else; else None."""
-    by_class, by_status = handlers_of(app)
+    by_class, by_status = handlers_of(place)
     known: tuple[Any, ...] = (http_exception_handler, request_validation_exception_handler)
 
     def quick(error: BaseException) -> Response | None:

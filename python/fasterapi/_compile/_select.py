@@ -17,6 +17,7 @@ from fastapi.routing import (
 )
 from starlette.middleware.exceptions import ExceptionMiddleware
 
+from fasterapi._compile._place import Place
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import apply_form_limits
 
@@ -45,9 +46,9 @@ def _leads_to(layer: Any, router: Any) -> bool:
     return layer is not None
 
 
-def exceptions_of(app: FastAPI) -> ExceptionMiddleware:
+def exceptions_of(app: FastAPI, stack: Any) -> ExceptionMiddleware:
     """The last of an application's stack that it cannot choose."""
-    layer: Any = app.middleware_stack
+    layer: Any = stack
     while layer is not None and type(layer) is not ExceptionMiddleware:
         layer = getattr(layer, "app", None)
     if layer is not None and _leads_to(layer, app.router):
@@ -63,17 +64,18 @@ def exceptions_of(app: FastAPI) -> ExceptionMiddleware:
     return found[0]
 
 
-def handlers_of(app: FastAPI) -> tuple[Any, Any]:
+def handlers_of(place: Place) -> tuple[Any, Any]:
     """Those of exceptions, by class and by status."""
-    exceptions = exceptions_of(app)
+    exceptions = exceptions_of(place.app, place.stack)
     return exceptions._exception_handlers, exceptions._status_handlers
 
 
-def select_of(app: FastAPI, context: Any, *, last: bool = False) -> Select:
+def select_of(place: Place, context: Any, *, last: bool = False) -> Select:
     """select(scope) does what the application's stack, its router and the routers that it
     includes do to the scope on the way to a route. `last`: every other was asked before."""
     effective, original = context._effective_route, context.original_route
-    handlers, way = handlers_of(app), way_to(app, effective)
+    app = place.app
+    handlers, way = handlers_of(place), way_to(app, effective)
     known, asked = context._route_context, bool(way)
     for route in app.router.routes:  # inclusions that are asked before it leave a trace
         if (route is effective and not last) or asked:
@@ -81,10 +83,7 @@ def select_of(app: FastAPI, context: Any, *, last: bool = False) -> Select:
         asked = isinstance(route, _IncludedRouter)
 
     def select(scope: dict[str, Any]) -> None:
-        scope["app"] = app
-        scope["starlette.exception_handlers"] = handlers
-        apply_form_limits(scope, app.router)
-        scope["router"] = app.router
+        place.enter(scope, handlers)
         if asked:
             _get_fastapi_scope(scope)
         _, child_scope = effective.matches(scope)

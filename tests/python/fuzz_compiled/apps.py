@@ -17,7 +17,7 @@ from fuzz_compiled.values import (
 )
 
 PRELUDE = '''
-import asyncio, contextvars, dataclasses, enum
+import asyncio, contextvars, dataclasses, enum, warnings
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union
@@ -35,6 +35,7 @@ from typing_extensions import TypedDict
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+warnings.filterwarnings("ignore", "The `root_path`")
 said = []
 var = contextvars.ContextVar("var", default="unset")
 
@@ -491,18 +492,33 @@ class Writer:
         found, self.operations = self.operations, before
         return name, found
 
-    def handlers(self) -> None:
+    def handlers(self, app: str = "app") -> None:
         dice = self.dice
-        self.add("@app.exception_handler(Known)", f"{dice.choice(('async def', 'def'))} on_known(request, error):",
-                 "    say('handler', repr(error), request.url.path, request.path_params)",
+        self.add(f"@{app}.exception_handler(Known)", f"{dice.choice(('async def', 'def'))} on_known(request, error):",
+                 f"    say('handler of {app}', repr(error), request.url.path, request.path_params)",
                  "    return JSONResponse({'known': str(error)}, 411, {'X-Known': 'é'})")  # fmt: skip
         for error, share in (("StarletteHTTPException", 0.15), ("HTTPException", 0.1), ("RequestValidationError", 0.15),
                              ("Exception", 0.15), ("404", 0.1), ("500", 0.05), ("409", 0.1), ("ValueError", 0.1)):  # fmt: skip
             if dice.chance(share):
                 shown = "str(error.errors())" if error == "RequestValidationError" else "str(error)"
-                self.add(f"@app.exception_handler({error})", f"async def {self.new('on')}(request, error):",
+                self.add(f"@{app}.exception_handler({error})", f"async def {self.new('on')}(request, error):",
                          f"    say('handler of {error}', {shown}, var.get())",
                          f"    return PlainTextResponse({shown}, 418)")  # fmt: skip
+
+    def mounted(self) -> None:
+        """Another application below this one."""
+        dice = self.dice
+        self.add(f"sub = FastAPI({dice.choice(('', '', 'redirect_slashes=False'))})")
+        if dice.chance(0.5):
+            self.handlers("sub")
+        prefix = dice.choice(("/sub", "/sub", "/r", "/{p}/sub", ""))
+        before, self.operations = self.operations, []
+        for _ in range(dice.randrange(1, 4)):
+            self.operation("sub", prefix, [])
+        if dice.chance(0.05):
+            self.add("sub.add_middleware(CORSMiddleware, allow_origins=['*'])")
+        self.operations = before + self.operations
+        self.add(f"app.mount({prefix!r}, sub)")
 
     def mutations(self) -> None:
         """A path that changes the application: what was compiled before must not be used."""
@@ -532,6 +548,9 @@ class Writer:
             options.append("redirect_slashes=False")
         if dice.chance(0.05):
             options.append("default_response_class=" + dice.choice(("HTMLResponse", "PlainTextResponse", "JSONResponse")))
+        root = "/root" if dice.chance(0.05) else ""
+        if root:
+            options.append(f"root_path={root!r}")
         self.add(f"app = FastAPI({', '.join(options)})")
         self.handlers()
         for _ in range(dice.randrange(3, 9)):
@@ -544,10 +563,11 @@ class Writer:
                 operation.path = prefix + operation.path
                 operation.params = [*inherited, *operation.params]
             self.operations += operations
-        if dice.chance(0.1):
-            self.add("sub = FastAPI()", "@sub.get('/in')", "def inner(a: int = 1):", "    return {'sub': a}",
-                     f"app.mount({dice.choice(('/sub', '/r', '/{p}/sub'))!r}, sub)")  # fmt: skip
-            self.operations.append(Operation(("GET",), "/sub/in", [Param("query", "a", INT, False, False)]))
+        if dice.chance(0.2):
+            self.mounted()
+        if root:
+            for operation in self.operations:
+                operation.path = dice.choice(("", root)) + operation.path
         if dice.chance(0.05):
             self.mutations()
         if dice.chance(0.15):

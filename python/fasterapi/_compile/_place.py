@@ -1,0 +1,65 @@
+"""Where an application stands: at the server itself, or mounted in another application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from fasterapi._compile._releases import apply_form_limits, body_limit_of
+
+# (object, attribute, expected, any, size or items)
+Guard = tuple[Any, str, Any, bool, "int | tuple[Any, ...]"]
+Lead = Callable[[dict[str, Any]], None]
+
+
+class Place:
+    """`stack` is the built middleware of `app`. `root` is what comes to the server's root path
+    on the way to it, `prefix` to the paths of its routes. `above` is the place of the application
+    that it is mounted in, and `lead` what that and its Mount do to the scope of a request; both
+    None at the server itself."""
+
+    def __init__(
+        self,
+        app: FastAPI,
+        stack: Any,
+        root: str = "",
+        prefix: str = "",
+        above: Place | None = None,
+        lead: Lead | None = None,
+    ) -> None:
+        self.app = app
+        self.stack = stack
+        self.root = root
+        self.prefix = prefix
+        self.above = above
+        self.lead = lead
+
+    @property
+    def behind(self) -> bool:
+        """There is more than FastAPI itself puts around its router."""
+        return bool(self.app.user_middleware) or body_limit_of(self.app) is not None
+
+    @property
+    def applications(self) -> list[FastAPI]:
+        """From the outermost."""
+        return [*(self.above.applications if self.above is not None else ()), self.app]
+
+    def is_entered(self, scope: dict[str, Any]) -> bool:
+        return scope.get("app") is self.app
+
+    def enter(self, scope: dict[str, Any], handlers: Any) -> None:
+        """What is done to the scope up to the application's router, that included. A second
+        time it changes nothing."""
+        app = self.app
+        if not self.is_entered(scope):
+            if self.lead is not None:
+                self.lead(scope)
+            if app.root_path and not self.behind:  # middleware may have changed it
+                scope["root_path"] = app.root_path
+            scope["app"] = app
+        scope["starlette.exception_handlers"] = handlers
+        apply_form_limits(scope, app.router)
+        if self.lead is None:
+            scope["router"] = app.router  # else it is the outermost application's
