@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Serves requests while memory runs out: for each allocation on their way, once with only that
-one failing, once with it and the 24 after it.
+one failing, once with it and the 24 after it (not with --singly).
 
-    LD_PRELOAD=failing_malloc.so PYTHONMALLOC=malloc no_memory.py KIND...
+    LD_PRELOAD=failing_malloc.so PYTHONMALLOC=malloc no_memory.py [--singly] KIND...
 
 An answer, an error or a closed connection must come of it, and the next request be served;
 no connection and no task may be left, and in the end the server stops in order. What hangs is
@@ -115,7 +115,7 @@ def told() -> None:
     os._exit(1)
 
 
-async def run(app: str, kinds: list[leaks.Kind]) -> None:
+async def run(app: str, kinds: list[leaks.Kind], at_once: list[int]) -> None:
     server = leaks.server_of(app)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -136,7 +136,7 @@ async def run(app: str, kinds: list[leaks.Kind]) -> None:
     gc.disable()  # a collection in the midst of it would make the counts differ
     for kind in kinds:
         faulthandler.dump_traceback_later(BLOCKED_S, exit=True)
-        for many in (1, 25):
+        for many in at_once:
             print(f"{kind.name:32} {many:2} at a time: ", end="", flush=True)
             for _ in range(3):
                 await ask(server, kind)
@@ -155,9 +155,9 @@ async def run(app: str, kinds: list[leaks.Kind]) -> None:
     await asyncio.wait_for(serving, HUNG_S)
 
 
-async def run_or_tell(app: str, kinds: list[leaks.Kind]) -> None:
+async def run_or_tell(app: str, kinds: list[leaks.Kind], at_once: list[int]) -> None:
     try:
-        await run(app, kinds)
+        await run(app, kinds, at_once)
     except Exception:
         told()
 
@@ -165,9 +165,11 @@ async def run_or_tell(app: str, kinds: list[leaks.Kind]) -> None:
 def main() -> int:
     sys.unraisablehook = lambda unraisable: None  # that there is no memory is told so
     known = {kind.name: kind for kind in leaks.ALL}
-    kinds = [known[name] for name in sys.argv[1:]]
+    names = sys.argv[1:]
+    at_once = [1] if names[0] == "--singly" else [1, 25]
+    kinds = [known[name] for name in names if name != "--singly"]
     for app in dict.fromkeys(kind.app for kind in kinds):
-        asyncio.run(run_or_tell(app, [kind for kind in kinds if kind.app == app]))
+        asyncio.run(run_or_tell(app, [kind for kind in kinds if kind.app == app], at_once))
     faulthandler.cancel_dump_traceback_later()
     return 0
 

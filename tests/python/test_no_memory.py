@@ -10,13 +10,26 @@ import peers
 import pytest
 
 ASGI = ["/ok", "/stream", "/raises", "body", "body, in chunks", "both ways", "/file", "/later"]
-ASGI += ["/times-out", "/cancelled", "/tasks", "/after", "/context", "/zero-copy", "/trailers"]
+ASGI += ["/times-out", "/cancelled", "/tasks", "/after", "/zero-copy", "/trailers"]
 GONE = ["gone while it waits", "gone while it sends", "gone in the body", "gone at once"]
 GONE += ["gone, with requests left", "gone before a raise", "ws gone", "ws gone while it sends"]
 SOCKETS = ["/ws-echo", "ws deflate", "/ws-closes", "/ws-refuses", "/ws-denies", "/ws-raises-open"]
 SOCKETS += ["/ws-raises", "/ws-never-receives"]
-# No bodies: pydantic_core ends the process when it gets no memory.
-COMPILED = ["compiled /scalar/1", "compiled /waits?ms=0", "compiled /created"]
+# No bodies, lists and models: pydantic_core ends the process when it gets no memory.
+COMPILED = ["compiled /scalar/1", "compiled /waits?ms=0", "compiled /created", "compiled /m"]
+COMPILED += ["compiled /fails/http", "compiled /dep/raises", "compiled /a/b/c"]
+COMPILED += ["compiled wrong method"]
+# Context variables are set: CPython ends itself when two allocations of that fail.
+SINGLY = ["/context", "/context-later", "plan /def", "plan /def-yield", "plan /yield"]
+SINGLY += ["plan /background", "plan /http-later", "plan /times-out", "plan /direct"]
+SINGLY += ["plan /request", "plan /streamed", "plan /form", "plan /group", "plan /def, gone"]
+SINGLY += ["plan /def-yield, cancelled", "plan /forever, cancelled", "plan behind_own /plain"]
+SINGLY += ["plan behind_own /def-yield", "plan behind_function /plain"]
+SINGLY += ["plan behind_function /def", "plan behind_function /streamed"]
+SINGLY += ["plan behind_function /background"]
+SINGLY += ["plan behind_function /long, cancelled after 6 turns"]
+CASES = {"asgi": ASGI, "gone": GONE, "websocket": SOCKETS, "compiled": COMPILED}
+CASES["singly"] = ["--singly", *SINGLY]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +42,9 @@ def failing_malloc(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 @pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a sanitizer's malloc() is there already")
-@pytest.mark.parametrize("kinds", [ASGI, GONE, SOCKETS, COMPILED], ids=["asgi", "gone", "websocket", "compiled"])
-def test_no_memory(site: pathlib.Path, failing_malloc: pathlib.Path, kinds: list[str]) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_no_memory(site: pathlib.Path, failing_malloc: pathlib.Path, case: str) -> None:
+    kinds = CASES[case]
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", peers.HERE / "no_memory.py", *kinds],
         env=peers.environment(site, LD_PRELOAD=str(failing_malloc), PYTHONMALLOC="malloc"),
@@ -39,5 +53,6 @@ def test_no_memory(site: pathlib.Path, failing_malloc: pathlib.Path, kinds: list
         timeout=100,  # it tells earlier what hangs
     )
     assert done.returncode == 0, done.stdout + done.stderr[-4000:]
-    assert done.stdout.count(" places, ") == 2 * len(kinds)
+    runs = len(SINGLY) if case == "singly" else 2 * len(kinds)
+    assert done.stdout.count(" places, ") == runs, done.stdout
     assert " 0 places, " not in done.stdout  # that any failed at all

@@ -33,7 +33,7 @@ class _Exchange:
 
     __slots__ = (
         *("_sent", "below", "ended", "error", "raised", "receive_on", "running", "scope"),
-        *("send_on", "stream", "tasks"),
+        *("scopes", "send_on", "stream", "tasks"),
     )
 
     def __init__(self, below: Any, scope: Any, receive: Any, send: Any) -> None:
@@ -45,7 +45,8 @@ class _Exchange:
         self.error: Exception | None = None  # what it has raised
         self.raised = False  # to the function, already
         self.running = 0
-        self.tasks: list[tuple[asyncio.Task[None], anyio.CancelScope]] = []
+        self.scopes: list[anyio.CancelScope] = []  # of what was called
+        self.tasks: list[asyncio.Task[None] | None] = []  # of the same
         self.ended: asyncio.Future[None] | None = None
         self._sent: Event | None = None
 
@@ -136,9 +137,17 @@ class _Exchange:
         if not self.stream.receiving:
             raise RuntimeError("This task group is not active; no new tasks can be started.")
         scope = anyio.CancelScope()
-        self.running += 1
-        task = asyncio.get_running_loop().create_task(self.run(scope))
-        self.tasks.append((task, scope))
+        number = len(self.tasks)
+        self.tasks.append(None)
+        self.scopes.append(scope)
+        below = self.run(scope)
+        self.running += 1  # before it begins, which may be at once
+        try:
+            self.tasks[number] = asyncio.get_running_loop().create_task(below)
+        except BaseException:  # no memory: nobody is to wait for it
+            self.running -= 1
+            below.close()
+            raise
         try:
             info = None
             while True:
@@ -195,7 +204,7 @@ class _Exchange:
     async def give_up(self) -> None:
         """The same, but it is cancelled, and so may be who waits: there is something else to
         be raised already. As long as a task group needs for it, at the least."""
-        turns = 2 if self.tasks else 1
+        turns = 2 if self.scopes else 1
         while self.running or turns > 0:
             turns -= 1
             self._cancel()
@@ -203,7 +212,7 @@ class _Exchange:
                 await (self._end() if self.running else asyncio.sleep(0))
 
     def _cancel(self) -> None:
-        for _, scope in self.tasks:
+        for scope in self.scopes:
             scope.cancel()
 
     async def _end(self) -> None:
