@@ -48,24 +48,30 @@ add_bytes(json_text *text, const char *p, size_t n)
     return true;
 }
 
-/* How many bytes at `p` need no escape. */
-static size_t
-plain_run(const char *p, size_t n)
+static bool
+add_byte(json_text *text, char c)
+{
+    if (text->len == text->room && reserve(text, 1) == NULL)
+        return false;
+    text->p[text->len++] = c;
+    return true;
+}
+
+static bool
+is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* Whether none of eight bytes needs an escape. A high bit is where a byte is below 0x20,
+   or is one of the two; bytes of 0x80 and above are none of them. */
+static bool
+are_plain(uint64_t w)
 {
     const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    size_t i = 0;
+    uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
 
-    for (uint64_t w; i + sizeof(w) <= n; i += sizeof(w)) {
-        memcpy(&w, p + i, sizeof(w));
-        uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-        /* A high bit where a byte is below 0x20, or is one of the two; bytes of 0x80 and
-           above are none of them. */
-        if ((((w - ones * 0x20) | (quote - ones) | (slash - ones)) & ~w & highs) != 0)
-            break;
-    }
-    while (i < n && (unsigned char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
-        ++i;
-    return i;
+    return (((w - ones * 0x20) | (quote - ones) | (slash - ones)) & ~w & highs) == 0;
 }
 
 /* One character that must be escaped (RFC 8259, section 7), spelled as Python does. */
@@ -91,13 +97,75 @@ escape(char *at, unsigned char c)
     return at;
 }
 
+/* Copies all of it, if it needs no escape: most text is so. The last word overlaps the
+   one before it, so that there is no rest. */
+static bool
+put_plain(char *at, const char *p, size_t n)
+{
+    uint64_t w;
+    uint32_t first, last;
+
+    if (n >= sizeof(w)) {
+        for (size_t i = 0; i + sizeof(w) < n; i += sizeof(w)) {
+            memcpy(&w, p + i, sizeof(w));
+            memcpy(at + i, &w, sizeof(w));
+            if (!are_plain(w))
+                return false;
+        }
+        memcpy(&w, p + n - sizeof(w), sizeof(w));
+        memcpy(at + n - sizeof(w), &w, sizeof(w));
+        return are_plain(w);
+    }
+    if (n >= sizeof(first)) {
+        memcpy(&first, p, sizeof(first));
+        memcpy(&last, p + n - sizeof(last), sizeof(last));
+        memcpy(at, &first, sizeof(first));
+        memcpy(at + n - sizeof(last), &last, sizeof(last));
+        return are_plain((uint64_t)last << 32 | first);
+    }
+    for (size_t i = 0; i < n; ++i) {
+        if (!is_plain(p[i]))
+            return false;
+        at[i] = p[i];
+    }
+    return true;
+}
+
+static char *
+put_text(char *at, const char *p, size_t n)
+{
+    uint64_t w;
+
+    if (put_plain(at, p, n))
+        return at + n;
+    for (size_t i = 0; i < n;) {
+        if (n - i >= sizeof(w)) {
+            memcpy(&w, p + i, sizeof(w));
+            if (are_plain(w)) {
+                memcpy(at, &w, sizeof(w));
+                at += sizeof(w);
+                i += sizeof(w);
+                continue;
+            }
+        }
+        if (is_plain(p[i]))
+            *at++ = p[i];
+        else
+            at = escape(at, (unsigned char)p[i]);
+        ++i;
+    }
+    return at;
+}
+
 /* A str with a lone surrogate has no UTF-8: whoever encodes it says so. */
 static bool
 add_str(json_text *text, PyObject *value)
 {
     enum { ESCAPED_MAX = 6 };
-    Py_ssize_t n;
-    const char *p = PyUnicode_AsUTF8AndSize(value, &n);
+    Py_ssize_t n = PyUnicode_GET_LENGTH(value);
+    const char *p = PyUnicode_IS_COMPACT_ASCII(value)
+                        ? (const char *)PyUnicode_1BYTE_DATA(value)
+                        : PyUnicode_AsUTF8AndSize(value, &n);
     char *at = NULL;
 
     if (p != NULL && n < PY_SSIZE_T_MAX / 16)
@@ -107,15 +175,7 @@ add_str(json_text *text, PyObject *value)
         return false;
     }
     *at++ = '"';
-    for (size_t i = 0; i < (size_t)n; ++i) {
-        size_t run = plain_run(p + i, (size_t)n - i);
-
-        memcpy(at, p + i, run);
-        at += run;
-        i += run;
-        if (i < (size_t)n)
-            at = escape(at, (unsigned char)p[i]);
-    }
+    at = put_text(at, p, (size_t)n);
     *at++ = '"';
     text->len = (size_t)(at - text->p);
     return true;
@@ -175,32 +235,32 @@ add_dict(json_text *text, PyObject *dict, int depth)
     Py_ssize_t at = 0;
     bool first = true;
 
-    if (!add_bytes(text, "{", 1))
+    if (!add_byte(text, '{'))
         return false;
     while (PyDict_Next(dict, &at, &key, &value)) {
         if (!PyUnicode_CheckExact(key))
             return false;
         if (is_dropped(key))
             continue;
-        if ((!first && !add_bytes(text, ",", 1)) || !add_str(text, key) ||
-            !add_bytes(text, ":", 1) || !add(text, value, depth))
+        if ((!first && !add_byte(text, ',')) || !add_str(text, key) ||
+            !add_byte(text, ':') || !add(text, value, depth))
             return false;
         first = false;
     }
-    return add_bytes(text, "}", 1);
+    return add_byte(text, '}');
 }
 
 static bool
 add_list(json_text *text, PyObject *list, int depth)
 {
-    if (!add_bytes(text, "[", 1))
+    if (!add_byte(text, '['))
         return false;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list); ++i) {
-        if ((i > 0 && !add_bytes(text, ",", 1)) ||
+        if ((i > 0 && !add_byte(text, ',')) ||
             !add(text, PySequence_Fast_GET_ITEM(list, i), depth))
             return false;
     }
-    return add_bytes(text, "]", 1);
+    return add_byte(text, ']');
 }
 
 static bool

@@ -13,19 +13,6 @@ is_letter(char c)
     return ((unsigned char)c | 0x20) >= 'a' && ((unsigned char)c | 0x20) <= 'z';
 }
 
-/* Field names and media types. */
-static bool
-equal_nocase(fa_slice a, fa_slice b)
-{
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; ++i) {
-        if (a.p[i] != b.p[i] && !(is_letter(a.p[i]) && (a.p[i] ^ b.p[i]) == 0x20))
-            return false;
-    }
-    return true;
-}
-
 /* ---- one value ---- */
 
 /* validate(value, from_attributes=True); `value` is taken over. */
@@ -148,20 +135,6 @@ from_query(binding *from, const plan_param *param)
     return value_if_missing(from->plan, param);
 }
 
-fa_slice
-binding_header(const plan_input *input, fa_slice key)
-{
-    size_t n = input->ops->header_count(input);
-    fa_slice name, v;
-
-    for (size_t i = 0; i < n; ++i) {
-        input->ops->header_at(input, i, &name, &v);
-        if (equal_nocase(name, key))
-            return v;
-    }
-    return (fa_slice){NULL, 0};
-}
-
 static PyObject *
 all_of_header(binding *from, const plan_param *param)
 {
@@ -172,7 +145,7 @@ all_of_header(binding *from, const plan_param *param)
 
     for (size_t i = 0; !failed && i < n; ++i) {
         from->input->ops->header_at(from->input, i, &name, &v);
-        if (equal_nocase(name, key))
+        if (plan_equal_nocase(name, key))
             failed = !append(list, text_of(PARAM_HEADER, v));
     }
     return value_of_all(from, param, list, failed);
@@ -185,7 +158,7 @@ from_header(binding *from, const plan_param *param)
 
     if (param->many)
         return all_of_header(from, param);
-    v = binding_header(from->input, key_of(param));
+    v = from->input->ops->header(from->input, key_of(param));
     return v.p != NULL ? value_of(from->plan, param, v)
                        : value_if_missing(from->plan, param);
 }
@@ -206,7 +179,7 @@ cookies_of(binding *from)
         PyObject *text, *parsed;
 
         input->ops->header_at(input, i, &name, &v);
-        if (!equal_nocase(name, FA_SLICE("cookie")))
+        if (!plan_equal_nocase(name, FA_SLICE("cookie")))
             continue;
         text = text_of(PARAM_HEADER, v);
         parsed =
@@ -244,9 +217,11 @@ binding_says_json(const plan_input *input)
 {
     static const char json[] = "application/json";
     const size_t n = sizeof(json) - 1;
-    fa_slice v = binding_header(input, FA_SLICE("content-type"));
+    fa_slice v = input->ops->header(input, FA_SLICE("content-type"));
 
-    if (v.len < n || !equal_nocase((fa_slice){v.p, n}, FA_SLICE("application/json")))
+    if (fa_slice_equal(v, FA_SLICE("application/json")))
+        return true;
+    if (v.len < n || !plan_equal_nocase((fa_slice){v.p, n}, FA_SLICE("application/json")))
         return false;
     if (v.len > n && v.p[n] != ';')
         return false;

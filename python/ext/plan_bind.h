@@ -13,9 +13,6 @@ typedef struct binding {
     PyObject *members; /* the parsed body */
 } binding;
 
-/* The first field of that name, in any case; `.p` is NULL if there is none. */
-fa_slice binding_header(const plan_input *input, fa_slice key);
-
 /* Whether FastAPI takes the body for JSON without a doubt. */
 bool binding_says_json(const plan_input *input);
 

@@ -31,7 +31,7 @@ static PyObject *
 read_body(const binding *from)
 {
     fa_slice body = from->input->ops->body(from->input);
-    fa_slice type = binding_header(from->input, FA_SLICE("content-type"));
+    fa_slice type = from->input->ops->header(from->input, FA_SLICE("content-type"));
     PyObject *kind, *read;
 
     if (binding_says_json(from->input))

@@ -1,5 +1,19 @@
 #include "plan_input.h"
 
+bool
+plan_equal_nocase(fa_slice a, fa_slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; ++i) {
+        char c = (char)(a.p[i] | 0x20);
+
+        if (a.p[i] != b.p[i] && !(c >= 'a' && c <= 'z' && (a.p[i] ^ b.p[i]) == 0x20))
+            return false;
+    }
+    return true;
+}
+
 /* ---- of the server ---- */
 
 static fa_request *
@@ -29,6 +43,12 @@ request_query_at(const plan_input *input, size_t i, fa_slice *name, fa_slice *va
     fa_request_query_at(request_of(input), i, name, value);
 }
 
+static fa_slice
+request_header(const plan_input *input, fa_slice name)
+{
+    return fa_request_header(request_of(input), name);
+}
+
 static size_t
 request_header_count(const plan_input *input)
 {
@@ -51,7 +71,7 @@ void
 plan_request_init(plan_request *self, fa_request *req)
 {
     static const plan_input_ops ops = {
-        request_capture,      request_query_count, request_query_at,
+        request_capture,      request_query_count, request_query_at, request_header,
         request_header_count, request_header_at,   request_body,
     };
 
@@ -131,6 +151,20 @@ scope_header_at(const plan_input *input, size_t i, fa_slice *name, fa_slice *val
 }
 
 static fa_slice
+scope_header(const plan_input *input, fa_slice key)
+{
+    size_t n = scope_header_count(input);
+    fa_slice name, value;
+
+    for (size_t i = 0; i < n; ++i) {
+        scope_header_at(input, i, &name, &value);
+        if (plan_equal_nocase(name, key))
+            return value;
+    }
+    return (fa_slice){NULL, 0};
+}
+
+static fa_slice
 scope_body(const plan_input *input)
 {
     return ((const plan_scope *)input)->whole_body;
@@ -173,7 +207,7 @@ plan_scope_init(plan_scope *self, core_state *core, fa_arena *arena, PyObject *s
                 PyObject *captures, PyObject *body)
 {
     static const plan_input_ops ops = {
-        scope_capture,      scope_query_count, scope_query_at,
+        scope_capture,      scope_query_count, scope_query_at, scope_header,
         scope_header_count, scope_header_at,   scope_body,
     };
     PyObject *query = PyDict_GetItemWithError(scope, core->str_query_string);

@@ -13,6 +13,8 @@ typedef struct plan_input_ops {
     /* Below 0: it cannot be read. */
     ptrdiff_t (*query_count)(plan_input *input);
     void (*query_at)(const plan_input *input, size_t i, fa_slice *name, fa_slice *value);
+    /* The first of that name, in any case; `.p` is NULL if there is none. */
+    fa_slice (*header)(const plan_input *input, fa_slice name);
     size_t (*header_count)(const plan_input *input);
     void (*header_at)(const plan_input *input, size_t i, fa_slice *name, fa_slice *value);
     fa_slice (*body)(const plan_input *input);
@@ -27,6 +29,9 @@ typedef struct plan_request {
     plan_input input;
     fa_request *req;
 } plan_request;
+
+/* Field names and media types. */
+bool plan_equal_nocase(fa_slice a, fa_slice b);
 
 void plan_request_init(plan_request *self, fa_request *req);
 
