@@ -290,7 +290,15 @@ carrier_take(Worker *worker)
 static int
 enter(Carrier *self)
 {
-    return asyncio_enter(self->worker->core, self->worker->loop, self->task);
+    Worker *worker = self->worker;
+
+    if (worker->entered == self) {
+        worker->entered = NULL;
+        Py_DECREF((PyObject *)self);
+        return 0;
+    }
+    carrier_leave(worker);
+    return asyncio_enter(worker->core, worker->loop, self->task);
 }
 
 static void
@@ -298,6 +306,31 @@ leave(Carrier *self)
 {
     if (asyncio_leave(self->worker->core, self->worker->loop, self->task) < 0)
         PyErr_Clear();
+}
+
+/* The next request of this poll most likely runs in the same task. Until then nothing
+   runs that could see which one is current, or it calls carrier_leave() first. */
+static bool
+stays(Carrier *self)
+{
+    Worker *worker = self->worker;
+
+    if (!worker->polling || self->retired || worker->entered != NULL)
+        return false;
+    worker->entered = (Carrier *)Py_NewRef((PyObject *)self);
+    return true;
+}
+
+void
+carrier_leave(Worker *worker)
+{
+    Carrier *self = worker->entered;
+
+    if (self == NULL)
+        return;
+    worker->entered = NULL;
+    leave(self);
+    Py_DECREF((PyObject *)self);
 }
 
 /* A step outside of the task, which has been entered; `error` is thrown in if it is not
@@ -367,11 +400,13 @@ carrier_give_up(Carrier *self)
     Py_DECREF(next.owner);
 }
 
-/* Outside of its task, which ends if it is of no more use. */
+/* Its task, which is the current one if it `is_entered`, ends if it is of no more use. */
 static void
-put_back(Carrier *self)
+put_back(Carrier *self, bool is_entered)
 {
     carrier_give_back(self);
+    if (is_entered && !stays(self))
+        leave(self);
     if (self->retired && wake(self) < 0)
         PyErr_WriteUnraisable((PyObject *)self);
 }
@@ -404,7 +439,7 @@ suspend(Carrier *self, PyObject *future)
 
 /* Steps the coroutine, and those after it, as far as they go; `error` is
    thrown into the first if it is not NULL. The task is entered, and is
-   left here. */
+   left here or for the next request. */
 static void
 drive(Carrier *self, PyObject *error)
 {
@@ -413,14 +448,14 @@ drive(Carrier *self, PyObject *error)
 
     while (sent != PYGEN_NEXT && carrier_ended(self, sent, &result))
         sent = step(self, NULL, &result);
-    leave(self);
     if (sent == PYGEN_NEXT) {
+        leave(self);
         suspend(self, result);
         return;
     }
     if (awaited_is_done(self) || (self->awaited == NULL && carrier_is_cancelled(self)))
         self->retired = true; /* cancelled from within, too late to matter */
-    put_back(self);
+    put_back(self, true);
 }
 
 int
@@ -433,7 +468,7 @@ carrier_run(Worker *worker, const carrier_job *job)
         PyErr_Fetch(&type, &value, &traceback);
         Py_DECREF(job->coroutine);
         if (self != NULL)
-            put_back(self);
+            put_back(self, false);
         PyErr_Restore(type, value, traceback);
         Py_XDECREF((PyObject *)self);
         return -1;

@@ -183,6 +183,10 @@ bool carrier_resume(Carrier *self, PyObject *future);
    not NULL, as a task does with that of a future. Not from within a step of a task. */
 void carrier_unpark(Carrier *self, PyObject *error);
 
+/* After a request the task stays the current one for the next of the same poll. To be
+   called before anything else that may run code of the application's. */
+void carrier_leave(Worker *worker);
+
 /* The tasks of idle carriers end in the next turn of the loop. */
 void carrier_retire_all(Worker *worker);
 /* Forgets all, idle or not, and visits those that are not: for the garbage collector. */
@@ -300,6 +304,7 @@ struct Worker {
     size_t idle_count;
     Carrier *busy;         /* those that wait within a request; each owned */
     Carrier *running;      /* whose coroutine runs just now; borrowed */
+    Carrier *entered;      /* whose task is the current one still; owned, or NULL */
     late *late;            /* who could not be woken; borrowed */
     WebSocket *handshakes; /* those that the application has not answered; borrowed */
 

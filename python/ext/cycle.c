@@ -152,6 +152,7 @@ cycle_on_request(fa_request *req, void *user_data)
     Cycle *self;
     carrier_job job;
 
+    carrier_leave(worker);
     ++worker->through_asgi;
     if (fa_request_is_websocket(req) && worker->ws)
         return websocket_on_request(worker, req);

@@ -134,6 +134,7 @@ ready(Hop *hop)
     PyObject *error = Py_XNewRef(hop->error);
 
     hop->state = HOP_READY;
+    carrier_leave(hop->carrier->worker);
     give_token_back(hop);
     carrier_unpark(hop->carrier, error);
     Py_XDECREF(error);

@@ -176,6 +176,10 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     plan->is_runner = is_runner != 0;
     plan->is_direct = is_direct != 0;
+    plan->is_coroutine =
+        PyFunction_Check(plan->endpoint) &&
+        (((PyCodeObject *)PyFunction_GET_CODE(plan->endpoint))->co_flags &
+         CO_COROUTINE) != 0;
     Py_INCREF(plan->endpoint);
     Py_INCREF(plan->names);
     Py_INCREF(plan->finish);

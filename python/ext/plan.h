@@ -70,6 +70,7 @@ typedef struct Plan {
     PyObject *kept;       /* tuple: what params, guards and steps point to */
     PyObject *endpoint;   /* gives an awaitable */
     bool is_runner;       /* it is called with a Run first, and answers by that itself */
+    bool is_coroutine;    /* it is an `async def` function itself */
     bool is_direct;       /* it is FastAPI's own handler of the route, whole */
     PyObject *root;       /* str: what comes to the server's root path */
     PyObject *names;      /* tuple of str: the keywords that it is called with */
@@ -160,7 +161,7 @@ Cycle *run_cycle(Run *run);
 /* Tells worker->watch, if there is one, by calling its method `what`: run_began() or
    run_directed(), run_answers(), run_ended(). Its asgi(scope, receive, send) gives what
    is used in their place. */
-void plan_watch(const Worker *worker, const char *what);
+void plan_watch(Worker *worker, const char *what);
 
 /* ---- plan_answer.c: from what an endpoint returns to the answer ---- */
 

@@ -121,6 +121,7 @@ plan_reject(Run *run, PyObject *body, PyObject *const *values)
     PyObject *args[PLAN_PARAMS_MAX + 3] = {NULL, (PyObject *)run, body};
 
     run->runs = true;
+    carrier_leave(run->worker);
     for (Py_ssize_t i = 0; i < plan->param_count; ++i)
         args[i + 3] = values[i];
     return PyObject_Vectorcall(

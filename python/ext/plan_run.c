@@ -95,12 +95,13 @@ run_cycle(Run *run)
 }
 
 void
-plan_watch(const Worker *worker, const char *what)
+plan_watch(Worker *worker, const char *what)
 {
     PyObject *res = NULL;
 
     if (worker->watch == Py_None)
         return;
+    carrier_leave(worker);
     res = PyObject_CallMethod(worker->watch, what, NULL);
     if (res == NULL)
         PyErr_WriteUnraisable(worker->watch);
@@ -278,11 +279,14 @@ is_sample(Plan *plan)
     return plan->sample_in != 0 && --plan->sample_in == 0 && plan->sampler != NULL;
 }
 
-/* The endpoint's awaitable, or NULL with an exception. args[0] is for the Run. */
+/* The endpoint's awaitable, or NULL with an exception. args[0] is for the Run. Calling a
+   coroutine function runs nothing of it. */
 static PyObject *
 called(Plan *plan, Run *run, PyObject **args)
 {
     run->runs = plan->is_runner;
+    if (plan->sample_in != 0 || !plan->is_coroutine)
+        carrier_leave(run->worker);
     if (is_sample(plan)) {
         run->runs = true;
         return PyObject_CallOneArg(plan->sampler, (PyObject *)run);
@@ -306,6 +310,7 @@ go_direct(Plan *plan, Worker *worker, fa_request *req)
     }
     ++plan->directed;
     run->runs = run->direct = true;
+    carrier_leave(worker);
     plan_watch(worker, "run_directed");
     begin(run, PyObject_CallOneArg(plan->direct, (PyObject *)run));
     Py_DECREF((PyObject *)run);

@@ -18,12 +18,13 @@ websocket_answered(WebSocket *self)
 
 /* Calls a function of the Python side that may be None; never fails. */
 static void
-tell(PyObject *callable, PyObject *scope, int status)
+tell(Worker *worker, PyObject *callable, PyObject *scope, int status)
 {
     PyObject *res;
 
     if (callable == Py_None)
         return;
+    carrier_leave(worker);
     res = scope != NULL ? PyObject_CallFunction(callable, "Oi", scope, status)
                         : PyObject_CallFunction(callable, "i", status);
     if (res == NULL)
@@ -141,7 +142,7 @@ accept_with(WebSocket *self, message_fields *fields, PyObject *named)
 
     if (take_protocol(&protocol, fields, named) < 0)
         return -1;
-    tell(worker->on_handshake, self->scope, 0);
+    tell(worker, worker->on_handshake, self->scope, 0);
     if (self->req == NULL) {
         websocket_lose(self);
         PyErr_SetNone(worker->core->client_disconnected);
@@ -159,7 +160,7 @@ accept_with(WebSocket *self, message_fields *fields, PyObject *named)
     self->req = NULL;
     self->shaken = true;
     websocket_answered(self);
-    tell(worker->on_connection, NULL, 101);
+    tell(worker, worker->on_connection, NULL, 101);
     return 0;
 }
 
@@ -233,7 +234,7 @@ websocket_reject(WebSocket *self, int status, fa_slice text)
         return;
     self->state = WEBSOCKET_CLOSED;
     websocket_answered(self);
-    tell(self->worker->on_connection, NULL, status);
+    tell(self->worker, self->worker->on_connection, NULL, status);
     if (self->req != NULL)
         answer(req, status, text);
 }
@@ -244,7 +245,7 @@ websocket_forbid(WebSocket *self, PyObject *Py_UNUSED(message))
     if (websocket_part(self, FA_WEBSOCKET_ABNORMAL, NULL) < 0)
         return -1;
     self->shaken = true;
-    tell(self->worker->on_handshake, self->scope, 403);
+    tell(self->worker, self->worker->on_handshake, self->scope, 403);
     websocket_reject(self, 403, (fa_slice){"", 0});
     waiters_wake(&self->receivers, self->worker);
     return 0;
@@ -257,6 +258,7 @@ websocket_refuse(Worker *worker, fa_request *req, int status)
     fa_slice method = fa_request_method_name(req), text = {"", 0};
     Py_ssize_t len = 0;
 
+    carrier_leave(worker);
     if (fa_request_method(req) != FA_GET)
         status = 405;
     if (headers != NULL && worker->handshake_reason != Py_None)
@@ -270,7 +272,7 @@ websocket_refuse(Worker *worker, fa_request *req, int status)
         len = 0;
     }
     text.len = (size_t)len;
-    tell(worker->on_connection, NULL, status);
+    tell(worker, worker->on_connection, NULL, status);
     answer(req, status, text);
     Py_XDECREF(headers);
     Py_XDECREF(reason);
@@ -293,7 +295,7 @@ websocket_deny_start(WebSocket *self, PyObject *message)
                      code);
         return -1;
     }
-    tell(self->worker->on_handshake, self->scope, (int)code);
+    tell(self->worker, self->worker->on_handshake, self->scope, (int)code);
     Py_XSETREF(self->denial, Py_NewRef(message));
     self->state = WEBSOCKET_DENYING;
     return 0;
@@ -370,7 +372,7 @@ end_denial(WebSocket *self)
         return -1;
     self->state = WEBSOCKET_CLOSED; /* before the server says that it has finished */
     websocket_answered(self);
-    tell(self->worker->on_connection, NULL, status);
+    tell(self->worker, self->worker->on_connection, NULL, status);
     if (self->req != NULL && fa_response_end(self->req) == FA_ERR_INVALID) {
         PyErr_SetString(PyExc_RuntimeError,
                         "Response content shorter than Content-Length");

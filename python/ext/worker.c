@@ -8,6 +8,7 @@ worker_report(Worker *worker, const char *message, PyObject *error)
 {
     PyObject *res;
 
+    carrier_leave(worker);
     access_log_flush(worker);
     if (worker->on_error == Py_None)
         return;
@@ -23,6 +24,7 @@ worker_warn(Worker *worker, const char *message)
 {
     PyObject *res;
 
+    carrier_leave(worker);
     access_log_flush(worker);
     if (worker->on_warning == Py_None)
         return;
@@ -208,6 +210,7 @@ worker_poll(PyObject *op, PyObject *Py_UNUSED(ignored))
         self->polling = true;
         rv = fa_worker_poll(worker, 0, 1);
         self->polling = false;
+        carrier_leave(self);
         access_log_end(self);
         worked |= rv > 0;
     }

@@ -166,3 +166,68 @@ asyncio.run(main())
 """,
     )
     assert 2 <= int(told) <= 1100
+
+
+def test_current_task(site: pathlib.Path) -> None:
+    """Requests of one poll run in one task, which is the current one for nothing else."""
+    told = run(
+        site,
+        """
+import asyncio, socket
+from fastapi import FastAPI
+from fasterapi._compile import compile_app
+from fasterapi._core import Worker
+
+api, seen = FastAPI(), []
+
+def see(who):
+    task = asyncio.current_task()
+    seen.append(f"{who} {task and tasks.setdefault(task, len(tasks))}")
+
+@api.get("/")
+async def root():
+    see("root")
+
+@api.get("/turn")
+async def turn():
+    see("turn")
+    await asyncio.sleep(0)
+    see("turned")
+
+def asgi(scope, receive, send):
+    see("called")
+    return answer(send)
+
+async def answer(send):
+    see("asgi")
+    await send({"type": "http.response.start", "status": 204})
+    await send({"type": "http.response.body"})
+
+async def main():
+    ours, theirs = socket.socketpair()
+    warn = lambda message: see("warning")
+    worker = Worker(asgi, loop, routes=compile_app(api).table, on_warning=warn)
+    worker.adopt(ours.detach())
+    loop.add_reader(worker.fileno(), poll, worker)
+    theirs.setblocking(False)
+    get = "GET {} HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n".format
+    paths = ["/", "/", "/%0A", "/", "/turn", "/", "/"]
+    await loop.sock_sendall(theirs, ("".join(map(get, paths)) + "?\\r\\n\\r\\n").encode())
+    while await loop.sock_recv(theirs, 65536):
+        pass
+    loop.remove_reader(worker.fileno())
+    worker.close()
+
+def poll(worker):
+    see("before")
+    worker.poll()
+    see("after")
+
+tasks = {}
+loop = asyncio.new_event_loop()
+loop.run_until_complete(main())
+print("\\n".join(line for line in seen if line not in ("before None", "after None")))
+""",
+    )
+    first = ["root 0", "root 0", "called None", "asgi 0", "root 0", "turn 0", "turned 0"]
+    assert told.split("\n")[:-1] == [*first, "root 0", "root 0", "warning None"]
