@@ -26,7 +26,8 @@ typedef struct fa__listener {
 /* Listens on a TCP port. `host` is a numeric address or a name, all of whose addresses
    that this machine has are taken ("localhost": 127.0.0.1 and ::1); empty means all of
    IPv4. Port 0: any, the same for all, see fa__address_local(). Looking up a name may
-   block. `options` may be NULL.
+   block. `options` may be NULL. Where the system has chosen BBR, an address of loopback
+   is without.
 
    Returns how many there are now in `out`; FA_ERR_INVALID when `host` is unknown;
    FA_ERR_LIMIT: more than `room`; FA_ERR_NOMEM; or FA_ERR_SYSTEM (errno: EADDRINUSE,

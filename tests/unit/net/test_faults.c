@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,6 +22,8 @@ ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 int __real_close(int fd);
 int __wrap_close(int fd);
+int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 int __real_listen(int fd, int backlog);
 int __wrap_listen(int fd, int backlog);
 
@@ -88,6 +91,20 @@ int __wrap_close(int fd)
     (void)__real_close(fd);
     errno = EINTR; /* Linux has closed it all the same */
     return -1;
+}
+
+/* The system's choice, as long as nobody has made another. */
+static const char *congestion;
+
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *length)
+{
+    int rv = __real_getsockopt(fd, level, name, value, length);
+
+    if (congestion == NULL || level != IPPROTO_TCP || name != TCP_CONGESTION)
+        return rv;
+    *length = (socklen_t)strlen(congestion);
+    memcpy(value, congestion, *length);
+    return 0;
 }
 
 int __wrap_listen(int fd, int backlog)
@@ -261,6 +278,52 @@ static void test_all_addresses_of_a_name(void **state)
     CHECK_INT(errno, ==, EADDRNOTAVAIL);
 }
 
+static void check_congestion(int fd, const char *wanted)
+{
+    char name[16] = "";
+    socklen_t length = sizeof(name);
+
+    CHECK_INT(__real_getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), ==, 0);
+    CHECK_SLICE(fa_slice_of(name), wanted);
+}
+
+/* BBR is set aside on loopback, whichever address it is, and only there. */
+static void test_pacing(void **state)
+{
+    static const struct {
+        const char *host, *choice;
+        bool changes;
+    } cases[] = {
+        {"127.0.0.1", "bbr", true}, {"127.8.9.10", "bbr", true},   {"::1", "bbr", true},
+        {"0.0.0.0", "bbr", false},  {"127.0.0.1", "cubic", false}, {"::", "bbr", false},
+    };
+
+    (void)state;
+    fail_next(0, 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); ++i) {
+        char before[16] = "";
+        socklen_t length = sizeof(before);
+        fa__listener listener;
+        bool six = strchr(cases[i].host, ':') != NULL;
+        int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+        ptrdiff_t rv;
+
+        if (six && fd < 0)
+            continue; /* no IPv6 here */
+        CHECK_INT(__real_getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, before, &length), ==,
+                  0);
+        (void)__real_close(fd);
+        congestion = cases[i].choice;
+        rv = fa__listener_tcp(&listener, 1, fa_slice_of(cases[i].host), 0, NULL);
+        if (six && rv == FA_ERR_SYSTEM)
+            continue; /* no address of it */
+        CHECK_INT(rv, ==, 1);
+        check_congestion(listener.fd, cases[i].changes ? "reno" : before);
+        fa__listener_close(&listener);
+    }
+    congestion = NULL;
+}
+
 static void test_unix_listen_fails(void **state)
 {
     char path[64];
@@ -287,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_all_addresses_of_a_name),
         cmocka_unit_test(test_listen_fails),
         cmocka_unit_test(test_unix_listen_fails),
+        cmocka_unit_test(test_pacing),
     };
 
     return cmocka_run_group_tests_name("net/faults", tests, NULL, NULL);
