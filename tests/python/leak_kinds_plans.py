@@ -32,7 +32,18 @@ PATHS = {
     "/nowhere": 404,
 }
 # After these the server closes the connection.
-ENDS = {"/raises": 500, "/raises-later": 500, "/cancels-itself": 500, "/streamed": 200}
+ENDS = {
+    "/raises": 500,
+    "/raises-later": 500,
+    "/cancels-itself": 500,
+    "/streamed": 200,
+    "/lines": 200,
+    "/lines-def": 200,
+    "/lines-refused": 200,
+    "/events": 200,
+    "/events-raise": 200,
+    "/raw": 200,
+}
 
 
 def plan(app: str, name: str, pieces: list[bytes], status: int | None, **more) -> Kind:
@@ -68,6 +79,12 @@ def broken_off(app: str) -> list[Kind]:
         plan(app, "/def, gone", [request("/def")], None, turns=1),
         plan(app, "/def-yield, cancelled", [request("/def-yield")], None, cancelled=True),
         plan(app, "/streamed, gone", [request("/streamed")], None, turns=2),
+        *[
+            plan(app, f"{path}, {how} after {n} turns", [request(path)], None, turns=n, **more)
+            for path in ("/lines", "/lines-def", "/lines-forever", "/events", "/events-forever")
+            for how, more in (("gone", {}), ("cancelled", {"cancelled": True}))
+            for n in ((4, 9) if app == "app" else (6,))
+        ],
         plan(app, "/background, cancelled", [request("/background")], None, cancelled=True),
         plan(app, "/body, gone in it", [body("/body", ITEM)[:-9]], None),
         plan(app, "/long, with more behind it", [request("/long/a") * 3], None, turns=2),

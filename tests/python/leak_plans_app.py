@@ -3,14 +3,15 @@ What they wait for comes within a few turns of the loop, or never."""
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Form, Header, HTTPException, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Form, Header, HTTPException, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.routing import APIRoute
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
 mark = contextvars.ContextVar[object]("mark")
@@ -157,6 +158,52 @@ def plans() -> FastAPI:
                 await turn()
 
         return StreamingResponse(pieces())
+
+    @app.get("/lines")
+    async def lines(
+        found: Annotated[dict, Depends(session)], tasks: BackgroundTasks
+    ) -> AsyncIterable[Item]:
+        tasks.add_task(log_later, object())
+        for item in ITEMS[:3]:
+            mark.set(object())
+            yield item
+            await turn()
+
+    @app.get("/lines-def")
+    def lines_in_threads() -> Iterable[Item]:
+        yield from ITEMS[:3]
+
+    @app.get("/lines-refused")
+    async def refused_lines() -> AsyncIterable[Item]:
+        yield ITEMS[0]
+        yield {"name": "no price"}  # type: ignore[misc]
+
+    @app.get("/events", response_class=EventSourceResponse)
+    async def events(found: Annotated[bool, Depends(quick)]) -> AsyncIterable[Any]:
+        yield ServerSentEvent(data={"a": 1}, event="e", id="1")
+        await turn()
+        yield ITEMS[0]
+
+    @app.get("/events-raise", response_class=EventSourceResponse)
+    async def events_raise(found: Annotated[dict, Depends(session)]) -> AsyncIterable[int]:
+        yield 1
+        raise ValueError("in the stream")
+
+    @app.get("/events-forever", response_class=EventSourceResponse)
+    async def events_forever(found: Annotated[dict, Depends(session)]) -> AsyncIterable[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+    @app.get("/lines-forever")
+    async def lines_forever(found: Annotated[dict, Depends(session)]) -> AsyncIterable[str]:
+        while True:
+            yield "x" * 5000
+            await turn()
+
+    @app.get("/raw", response_class=StreamingResponse)
+    async def raw(response: Response) -> AsyncIterable[str]:
+        response.headers["x-raw"] = "yes"
+        yield "piece"
 
     @app.get("/background")
     async def background(tasks: BackgroundTasks):

@@ -209,8 +209,8 @@ class Reader:
 
 
 def normalised(log: str) -> str:
-    """Without ports, process ids, and the places in which an exception has been: the
-    frames of the server itself are no part of what is compared."""
+    """Without ports, process ids, the names of tasks and the places in which an exception has
+    been: the frames of the server itself are no part of what is compared."""
     kept, within = [], None
     for line in log.splitlines(keepends=True):
         if within is not None and line.startswith(within):
@@ -220,4 +220,5 @@ def normalised(log: str) -> str:
         if not frame and line != "Traceback (most recent call last):\n":
             kept.append(line)
     log = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", "".join(kept))
+    log = re.sub(r"(cancel scope )[0-9a-f]+ by <Task .*>", r"\1SCOPE by TASK", log)
     return re.sub(r"\[((?:\033\[36m)?)\d+((?:\033\[0m)?)\]", r"[\1PID\2]", log)

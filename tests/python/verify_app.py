@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections.abc import AsyncIterable
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -38,6 +39,12 @@ async def unsafe():
 @app.get("/not-marked", openapi_extra={"x-fasterapi-safe": False})
 async def not_marked():
     return 1
+
+
+@app.get("/endless", openapi_extra=SAFE)
+async def endless() -> AsyncIterable[int]:
+    while True:
+        yield 1
 
 
 @app.get("/wrong", openapi_extra=SAFE)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant, _is_async_gen_callable, _is_gen_callable
+from fastapi.dependencies.models import Dependant
 from fastapi.encoders import jsonable_encoder
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi._compat.v2 import _regenerate_error_with_loc
@@ -224,13 +224,8 @@ def _encode(result: Any) -> bytes:
 
 
 def _check_route(effective: Any) -> None:
-    dependant = effective.dependant
-    if effective.is_sse_stream or effective.is_json_stream:
-        raise NotCompiled("the endpoint is a generator")
     if body_limit_of(effective) is not None:
         raise NotCompiled("the route has a limit of the body")
-    if _is_gen_callable(dependant.call) or _is_async_gen_callable(dependant.call):
-        raise NotCompiled("the endpoint is a generator")
 
 
 def _calls(dependant: Dependant) -> list[Guard]:

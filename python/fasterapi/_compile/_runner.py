@@ -37,6 +37,7 @@ from fasterapi._compile._extract import (
     prime,
     reader_of,
 )
+from fasterapi._compile._generators import is_stream, stream_of
 from fasterapi._compile._params import BODY, MEMBER, Row, native_rows
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._tree import may_change_request, shows_scope
@@ -114,8 +115,10 @@ class _Writer:
     ) -> None:
         self.checked = checked
         self.effective = effective
+        self.streams = is_stream(effective)
         # Whether the application sees the scope, and the stacks in it.
-        self.visible = behind or shows_scope(effective, effective.dependant)
+        shown = self.streams or shows_scope(effective, effective.dependant)
+        self.visible = behind or shown
         self.source = _Source()
         self.rows: list[Row] = []
         self.names: list[str] = []
@@ -309,14 +312,20 @@ class _Writer:
         if self.own:
             self._add_refusal()
         call = body.name("endpoint", dependant.call)
+        tasks = "tasks" if "tasks" in self.uses else "None"
+        response = "own" if "response" in self.uses else "None"
+        if self.streams:
+            self.uses.add("request")
+            stream = body.name("stream", stream_of(effective))
+            values = f"{call}({arguments}), request_stack, {response}, {tasks}"
+            body.add(f"response = await {stream}(run, {values})")
+            return self._compiled(body)
         if _is_coroutine_callable(dependant.call):
             body.add(f"result = await {call}({arguments})")
         else:
             body.add(f"result = await {self._thread(dependant.call)}({call}, {arguments})")
         if needs_builder(effective):
             build = body.name("build", builder_of(effective))
-            tasks = "tasks" if "tasks" in self.uses else "None"
-            response = "own" if "response" in self.uses else "None"
             body.add("if isinstance(result, Response):")
             body.add("    response = result")
             body.depth += 1
@@ -444,7 +453,8 @@ class _Writer:
             text.add("prime(request)")
 
     def _add_answer(self, text: _Source) -> None:
-        if not needs_builder(self.effective):
+        prepared = not self.streams and not needs_builder(self.effective)
+        if prepared:
             if "response" in self.uses:
                 text.add("status = own.status_code or None")
                 text.add("if type(response) is bytes and not is_body_allowed(status):")
@@ -456,13 +466,13 @@ class _Writer:
                 text.add("    await tasks()")
             text.add("else:")
             text.depth += 1
-        if not needs_builder(self.effective):
+        if prepared:
             self._add_background(text)
         text.add("if not run.answer(response):")
         text.add("    await response(*run.asgi())")
         text.add("elif response.background is not None:")
         text.add("    await response.background()")
-        if not needs_builder(self.effective):
+        if prepared:
             text.depth -= 1
 
 

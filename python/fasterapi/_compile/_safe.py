@@ -7,6 +7,7 @@ import dis
 from types import FunctionType
 from typing import Any
 
+from fasterapi._compile._generators import is_stream
 from fasterapi._compile._params import native_rows
 
 # In openapi_extra of a path operation; True or False decides.
@@ -22,6 +23,8 @@ _SPECIAL = ("request", "http_connection", "response", "background_tasks", "webso
 
 def is_safe(effective: Any, original: Any) -> bool:
     if not set(effective.methods or ()) <= {"GET", "HEAD"}:
+        return False
+    if is_stream(effective):  # it may have no end
         return False
     marked = (getattr(original, "openapi_extra", None) or {}).get(MARK)
     if isinstance(marked, bool):
