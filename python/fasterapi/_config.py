@@ -18,7 +18,7 @@ from fasterapi._options import DEFAULTS, OptionError, UnsupportedOption, refuse_
 from fasterapi._watched import Watched
 
 if TYPE_CHECKING:
-    from fasterapi._compile._application import Compiled
+    from fasterapi._compile._table import Compiled
 
 STARTUP_FAILURE = 3
 SERVER_NAME = "fasterapi"

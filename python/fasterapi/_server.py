@@ -27,7 +27,7 @@ from fasterapi._verify import Verifier
 from fasterapi._websocket import handshake_reason, log_connection, log_handshake
 
 if TYPE_CHECKING:
-    from fasterapi._compile._application import Compiled, Route
+    from fasterapi._compile._table import Compiled, Route
 
 TICK_S = 0.1
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -22,7 +22,7 @@ from fasterapi import _core
 from fasterapi._compile import compile_app
 
 if TYPE_CHECKING:
-    from fasterapi._compile._application import Compiled, Route
+    from fasterapi._compile._table import Compiled, Route
 
 ANSWER_S = 30.0
 AT_ONCE = 8  # comparisons; requests that come meanwhile are not looked at

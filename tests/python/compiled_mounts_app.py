@@ -176,6 +176,34 @@ async def star(request: Request) -> Response:
     return PlainTextResponse(request.url.path)
 
 
+class Telling:
+    """Middleware that says when it is made, and changes the scope."""
+
+    def __init__(self, app) -> None:
+        say("made")
+        self.app = app
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] == "http" and scope["query_string"] == b"q=moved":
+            scope = {**scope, "path": scope["root_path"] + "/items/7", "query_string": b"q=here"}
+        await self.app(scope, receive, send)
+
+
+def stacked() -> FastAPI:
+    app = made("stacked")
+    handles(app)
+    app.add_middleware(Telling)
+
+    @app.middleware("http")
+    async def timed(request: Request, call_next):
+        response = await call_next(request)
+        response.headers["x-timed"] = request.scope["root_path"]
+        return response
+
+    app.mount("/deep", made("below"))
+    return app
+
+
 def whole(**options) -> FastAPI:
     app = made("top", **options)
     app.get("/probe")(probe)
@@ -207,6 +235,8 @@ def whole(**options) -> FastAPI:
     cors = made("cors")
     cors.add_middleware(CORSMiddleware, allow_origins=["*"])
     app.mount("/cors", cors)
+    app.mount("/again", cors)
+    app.mount("/stacked", stacked())
     app.mount("/rooted", made("rooted", root_path="/rooted"))
     app.mount("/elsewhere", made("elsewhere", root_path="/other"))
     app.mount("/star", Starlette(routes=[Route("/x", star)]))
@@ -234,6 +264,8 @@ async def around(request: Request, call_next):
     response.headers["x-around"] = "1"
     return response
 
+
+behind.host("other.example", made("host"))
 
 last = made("last")
 last.get("/probe")(probe)

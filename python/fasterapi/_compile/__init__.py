@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fasterapi._compile._reasons import NotCompiled
 
 if TYPE_CHECKING:
-    from fasterapi._compile._application import Compiled
+    from fasterapi._compile._table import Compiled
 
 NO_FASTAPI = "it is no application of FastAPI"
 

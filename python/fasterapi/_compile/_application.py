@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +20,7 @@ from pydantic_core import SchemaSerializer, ValidationError, from_json
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route as StarletteRoute, WebSocketRoute
+from starlette.routing import BaseRoute, Host, Mount, Route as StarletteRoute, WebSocketRoute
 
 from fasterapi import _core
 from fasterapi._compile._behind import Entry, install
@@ -50,7 +49,13 @@ from fasterapi._compile._outcome import (
     request_of,
     stack_of,
 )
-from fasterapi._compile._mounts import mounted_in, root_of
+from fasterapi._compile._mounts import (
+    application_of,
+    builds_as_usual,
+    mounted_in,
+    root_of,
+    when_built,
+)
 from fasterapi._compile._pages import page_of
 from fasterapi._compile._params import BODY, MEMBER, rows_of
 from fasterapi._compile._place import Guard, Place
@@ -59,78 +64,22 @@ from fasterapi._compile._releases import OUTER, body_limit_of
 from fasterapi._compile._safe import is_safe
 from fasterapi._compile._runner import checked_of, runner_of
 from fasterapi._compile._select import Select, select_of, way_to
+from fasterapi._compile._table import (
+    METHODS,
+    Compiled,
+    Route,
+    TableRow,
+    pattern_of,
+    wider_pattern_of,
+)
 from fasterapi._compile._tree import needs_runner
 
-_PARAM = re.compile(r"{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
-_CONVERTORS = ("", ":str", ":path", ":int", ":float", ":uuid")
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 _UNKNOWN_CONVERTOR = "its path has a convertor that the core does not know"
 _HIDDEN = "what comes before it may answer its paths, or its path is no pattern we know"
-# As Worker() takes it; without a plan it is for the application.
-TableRow = tuple[str, "tuple[str, ...]", "_core.Plan | None"]
-
-
-@dataclasses.dataclass
-class Route:
-    """One row of what users are shown. Tiers: "compiled", the core does what FastAPI does;
-    "direct", the core finds the route and FastAPI's own handler of it answers, without
-    router and middleware, because of `reason`; "asgi", the application does everything."""
-
-    path: str
-    methods: tuple[str, ...]
-    plan: _core.Plan | None
-    reason: str = ""
-    hint: str = ""
-    safe: bool = False  # it may be asked twice
-    outer: _core.Plan | None = None  # for plain answers, before middleware that is known
-    kind: str = "operation"  # or "page" (a plain route of Starlette), "websocket", "mount"
-
-    @property
-    def tier(self) -> str:
-        if self.plan is None:
-            return "asgi"
-        return "direct" if self.reason else "compiled"
-
-    @property
-    def requests(self) -> dict[str, int]:
-        """Those that its plan has met, by the tier that served them."""
-        if self.plan is None:
-            return {}
-        served, directed = self.plan.served, self.plan.directed
-        if self.outer is not None:  # what it passes on comes to `plan`
-            served += self.outer.served
-        if self.tier == "direct":
-            served, directed = 0, served + directed
-        counts = {"compiled": served, "direct": directed, "asgi": self.plan.passed_on}
-        return {tier: count for tier, count in counts.items() if count}
-
-
-@dataclasses.dataclass
-class Compiled:
-    """`table` is what Worker() takes as `routes`: nothing if middleware that is not known
-    comes first, which leads to the plans by itself."""
-
-    app: FastAPI
-    routes: list[Route]
-    guards: list[Guard]  # of all plans
-    table: tuple[tuple[Any, ...], ...]
-    misses: list[_core.Plan]  # those for paths and methods that it does not have
-    entrance: Any = None  # what to call in place of `app`, or None
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Routes of HTTP of each tier."""
-        counts = {"compiled": 0, "direct": 0, "asgi": 0}
-        for route in self.routes:
-            if route.kind in ("operation", "page"):
-                counts[route.tier] += 1
-        return counts
-
-
 def _check_application(app: Any) -> None:
     if type(app) is not FastAPI:
         raise NotCompiled(f"{type(app).__name__} is not exactly fastapi.FastAPI")
-    if "build_middleware_stack" in vars(app):
+    if not builds_as_usual(app):
         raise NotCompiled("the application builds its middleware in a way of its own")
     if any(map(has_own_way, routers_of(app))):
         raise NotCompiled("a router has a way of its own to find routes")
@@ -172,7 +121,9 @@ def _guards(place: Place) -> list[Guard]:
     guards: list[Guard] = [(app, "router", app.router, False, -1)]
     if app.root_path:
         guards.append((app, "root_path", app.root_path, False, -1))
-    if place.stack is app.middleware_stack:
+    if place.stack is None:
+        pass  # requests have come through it
+    elif place.stack is app.middleware_stack:
         guards.append((app, "middleware_stack", place.stack, False, -1))
     else:  # it is built with the first request that comes to the application itself
         handlers = app.exception_handlers
@@ -233,19 +184,17 @@ def _calls(dependant: Dependant) -> list[Guard]:
     return [(dependant, "call", dependant.call, False, -1), *below]
 
 
-def _wider(path: str) -> str | None:
-    """A pattern that has every path of `path`, which has a convertor that we do not know."""
-    for match in _PARAM.finditer(path):
-        if match[2] and match[2] not in _CONVERTORS:
-            return _pattern(path[: path.rindex("/", 0, match.start()) + 1] + "{rest:path}")
-    return None
-
-
 class _Compiler:
     """What the plans of one application have in common."""
 
-    def __init__(self, place: Place, server_root: str, guards: list[Guard]) -> None:
-        """`guards` are those of the applications above."""
+    def __init__(
+        self,
+        place: Place,
+        server_root: str,
+        guards: list[Guard],
+        above: _Compiler | None = None,
+    ) -> None:
+        """`guards` are those of what comes before."""
         self.place = place
         self.app = place.app
         self.server_root = server_root
@@ -254,12 +203,15 @@ class _Compiler:
         if not self.behind:
             _check_stack(place)
         # What known middleware does to plain answers, the core can do, before all of it.
-        self.steps = steps_of(self.app) if self.behind else None
+        self.steps = steps_of(self.app) if self.behind and place.stack is not None else None
         self.stepped: dict[_core.Plan, _core.Plan] = {}
         known = self.steps is not None or not self.behind
         self.stack = stack_of(place) if known else None
         self.quick = None if self.behind else quick_of(place)
         self.entries: list[Entry] = []
+        # Those of applications in this one to which the core does not lead.
+        self.within: list[_Compiler] = [] if above is None else above.within
+        self.table: tuple[TableRow, ...] = ()
 
     def _made(
         self, guards: list[Guard], soft: list[Guard], select: Select, outside: bool, **options: Any
@@ -372,7 +324,7 @@ class _Compiler:
         """The best plan there is for a route."""
         effective, original = context._effective_route, context.original_route
         kind = "operation" if isinstance(original, APIRoute) else "page"
-        path = self.place.prefix + effective.path
+        path = self.place.shown + effective.path
         route = Route(path, tuple(sorted(effective.methods or ())), None, kind=kind)
         try:
             if not set(route.methods) <= set(METHODS):
@@ -418,16 +370,6 @@ def _matches_as_usual(route: StarletteRoute) -> bool:
     return kind.matches in (APIRoute.matches, StarletteRoute.matches)
 
 
-def _pattern(path: str) -> str | None:
-    """`path` if the native router reads it as Starlette does."""
-    rest = _PARAM.sub("", path)
-    if not path.startswith("/") or "{" in rest or "}" in rest:
-        return None
-    if any(convertor not in _CONVERTORS for _, convertor in _PARAM.findall(path)):
-        return None
-    return path
-
-
 @dataclasses.dataclass
 class _Found:
     """Of one application and of those that are mounted in it."""
@@ -446,12 +388,12 @@ def _walk(compiler: _Compiler) -> _Found:
         original: BaseRoute = context.original_route
         if isinstance(original, WebSocketRoute):
             effective: Any = context._effective_route
-            path = compiler.place.prefix + effective.path
+            path = compiler.place.shown + effective.path
             why = "WebSockets are served by the application"
             found.routes.append(Route(path, (), None, why, kind="websocket"))
         elif isinstance(original, StarletteRoute):
             found.open_end &= _take_route(compiler, found, context)
-        elif isinstance(original, Mount):
+        elif isinstance(original, (Mount, Host)):
             found.open_end &= _take_mount(compiler, found, context)
         else:
             # What it answers is unknown, and it comes before all that follows.
@@ -463,8 +405,9 @@ def _take_route(compiler: _Compiler, found: _Found, context: Any) -> bool:
     """False: what comes after it may never be asked."""
     route = compiler.route(context)
     found.routes.append(route)
-    pattern = _pattern(route.path)
-    if pattern is None and (pattern := _wider(route.path)) is not None:
+    path = compiler.place.prefix + context._effective_route.path
+    pattern = pattern_of(path)
+    if pattern is None and (pattern := wider_pattern_of(path)) is not None:
         route.plan, route.reason = None, _UNKNOWN_CONVERTOR
     if pattern is not None and found.open_end and _matches_as_usual(context.original_route):
         found.table.append((pattern, route.methods or METHODS, route.plan))
@@ -477,36 +420,74 @@ def _take_route(compiler: _Compiler, found: _Found, context: Any) -> bool:
 
 def _take_mount(compiler: _Compiler, found: _Found, context: Any) -> bool:
     """Likewise."""
-    prefix = compiler.place.prefix + context._effective_route.path
-    pattern = _pattern(prefix + "/{path:path}")
-    if pattern is None:
-        return False
-    everything: TableRow = (pattern, METHODS, None)
-    route = Route(prefix, (), None, kind="mount")
+    route = context._effective_route
+    path = f"//{route.host}" if isinstance(route, Host) else route.path
+    pattern = None
+    if type(route) is Mount:
+        pattern = pattern_of(compiler.place.prefix + path + "/{path:path}")
+    everything: TableRow = (pattern or "", METHODS, None)
     try:
-        if compiler.behind:
-            raise NotCompiled("it is mounted behind middleware")
-        place, guards = mounted_in(compiler.place, context, compiler.server_root)
-        _check_application(place.app)
-        below = _Compiler(place, compiler.server_root, [*compiler.guards, *guards])
-        rows = _walk(below)
+        app = application_of(route, compiler.place)
+        _check_application(app)
+        try:
+            if pattern is None:
+                raise NotCompiled("it is not for the core to find")
+            rows = _mounted(compiler, context, everything)
+        except NotCompiled:
+            rows = _behind(compiler, app, path, everything)
     except NotCompiled as why:
-        route.reason, route.hint = why.reason, why.hint
-        found.routes.append(route)
-        rows = _Found(table=[everything])
-    else:
-        rows.table += below.refusals(rows.known) if rows.open_end else []
-        alone = rows.open_end and not place.app.router.redirect_slashes
-        rows.table.append((*everything[:2], below.missing()) if alone else everything)
-        found.guards += [*below.guards, *rows.guards]
+        told = Route(compiler.place.shown + path, (), None, why.reason, why.hint, kind="mount")
+        rows = _Found([told], [everything])
     found.routes += rows.routes
-    if found.open_end:
+    found.guards += rows.guards
+    if found.open_end and pattern is not None:
         found.table += rows.table
         found.below |= {pattern for pattern, _, _ in rows.table}
-    for route in rows.routes if not found.open_end else ():
-        if route.plan is not None:
-            route.plan, route.reason = None, _HIDDEN
-    return True
+    elif len(rows.table) > 1:  # those of the core's own
+        for hidden in rows.routes:
+            if hidden.plan is not None:
+                hidden.plan, hidden.reason = None, _HIDDEN
+    return pattern is not None
+
+
+def _mounted(compiler: _Compiler, context: Any, everything: TableRow) -> _Found:
+    """An application that the core leads to by itself."""
+    place, guards = mounted_in(compiler.place, context, compiler.server_root)
+    below = _Compiler(place, compiler.server_root, [*compiler.guards, *guards], compiler)
+    rows = _walk(below)
+    rows.table += below.refusals(rows.known) if rows.open_end else []
+    alone = rows.open_end and not place.app.router.redirect_slashes
+    rows.table.append((*everything[:2], below.missing()) if alone else everything)
+    rows.guards += below.guards
+    return rows
+
+
+def _behind(compiler: _Compiler, app: FastAPI, path: str, everything: TableRow) -> _Found:
+    """An application to which requests come as ever: its plans are behind its middleware."""
+    for other in compiler.within:
+        if other.place.app is app:
+            raise NotCompiled(f"its routes are told of at {other.place.shown}")
+    shown = compiler.place.shown + path
+    place = Place(app, None, shown=shown, above=compiler.place)
+    below = _Compiler(place, compiler.server_root, _telemetry_guards(), compiler)
+    compiler.within.append(below)
+    rows = _walk(below)
+    below.table = tuple(rows.table)
+    return dataclasses.replace(rows, table=[everything], guards=[*below.guards, *rows.guards])
+
+
+def _install(compiler: _Compiler) -> None:
+    """The plans of applications to which requests come as ever."""
+    for below in compiler.within:
+        app, entries, table = below.app, below.entries, _core.PlanTable(below.table)
+
+        def put_into(
+            stack: Any, app: FastAPI = app, table: Any = table, entries: list[Entry] = entries
+        ) -> None:
+            install(app, stack, table, entries)
+            shorten(app, stack)
+
+        when_built(app, put_into)
 
 
 def _under(root: str, found: _Found, table: list[TableRow]) -> list[TableRow]:
@@ -534,12 +515,14 @@ def compile_app(app: Any, *, apart: bool = False, root_path: str = "") -> Compil
     compiler = _Compiler(place, root_path, _telemetry_guards())
     found = _walk(compiler)
     guards = [*compiler.guards, *found.guards]
+    if not apart:
+        _install(compiler)
     if compiler.behind:
         entrance = None
         if not apart:
             found_by = _core.PlanTable(tuple(found.table))
-            install(app, found_by, compiler.entries)
-            shorten(app)
+            install(app, place.stack, found_by, compiler.entries)
+            shorten(app, place.stack)
             entrance = entrance_of(app, found_by, [entry.plan for entry in compiler.entries])
         stepped: list[TableRow] = [
             (pattern, methods, None if plan is None else compiler.stepped.get(plan))

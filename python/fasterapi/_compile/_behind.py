@@ -288,9 +288,12 @@ class Dispatcher:
             await entry.handle(scope, receive, send)
 
 
-def install(app: FastAPI, table: _core.PlanTable, entries: list[Entry]) -> None:
-    """Once for each application; later tables take the place of earlier ones."""
-    exceptions = exceptions_of(app, app.middleware_stack)
+def install(
+    app: FastAPI, stack: Any, table: _core.PlanTable, entries: list[Entry]
+) -> None:
+    """Once for each application, whose built middleware is `stack`; later tables take the place
+    of earlier ones."""
+    exceptions = exceptions_of(app, stack)
     below = exceptions.app
     exceptions.app = Dispatcher(
         below.app if type(below) is Dispatcher else below, table, entries

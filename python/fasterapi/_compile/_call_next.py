@@ -253,8 +253,8 @@ class CallNext:
             raise exchange.error
 
 
-def shorten(app: FastAPI) -> None:
-    """Puts one before each BaseHTTPMiddleware in the stack of `app` that is called by what has
+def shorten(app: FastAPI, stack: Any) -> None:
+    """Puts one before each BaseHTTPMiddleware in the `stack` of `app` that is called by what has
     it as its `app`."""
     try:
         from anyio._backends._asyncio import _task_states as states
@@ -262,7 +262,7 @@ def shorten(app: FastAPI) -> None:
         return
     if not is_known(base, "BaseHTTPMiddleware.__call__"):
         return
-    above: Any = app.middleware_stack
+    above: Any = stack
     while (layer := getattr(above, "app", None)) is not None and layer is not app.router:
         own = getattr(type(layer), "__call__", None) is BaseHTTPMiddleware.__call__
         if own and type(above) is not CallNext:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,6 +13,8 @@ from fasterapi._compile._place import Guard, Place
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import body_limit_of
 from fasterapi._compile._select import select_of, way_to
+
+Install = Callable[[Any], None]  # gets the built middleware of an application
 
 
 def root_of(app: FastAPI, server_root: str) -> str:
@@ -26,18 +30,27 @@ def root_of(app: FastAPI, server_root: str) -> str:
     return app.root_path
 
 
-def mounted_in(above: Place, context: Any, server_root: str) -> tuple[Place, list[Guard]]:
-    """The place of what a Mount leads to, and what must hold to get there."""
-    mount = context._effective_route
-    app = mount.app
-    if type(mount) is not Mount:
-        raise NotCompiled(f"the route is a {type(mount).__name__}")
+def application_of(route: Any, above: Place) -> FastAPI:
+    """What a Mount, or a Host, leads to in the end."""
+    app = getattr(route, "_base_app", route.app)
     if type(app) is not FastAPI:
         raise NotCompiled(f"it is a {type(app).__name__}, which is not looked into")
-    if mount.param_convertors.keys() != {"path"}:
-        raise NotCompiled("the path to the application has parameters")
     if any(app is other for other in above.applications):
         raise NotCompiled("the application is mounted in itself")
+    return app
+
+
+def mounted_in(above: Place, context: Any, server_root: str) -> tuple[Place, list[Guard]]:
+    """The place of what a Mount leads to, and what must hold to get there, if nothing is on the
+    way but what the core does."""
+    mount = context._effective_route
+    app = mount.app
+    if above.behind:
+        raise NotCompiled("it is mounted behind middleware")
+    if type(mount) is not Mount or type(app) is not FastAPI:
+        raise NotCompiled("there is more on the way to the application")
+    if mount.param_convertors.keys() != {"path"}:
+        raise NotCompiled("the path to the application has parameters")
     if any(body_limit_of(way.include_context) is not None for way in way_to(above.app, mount)):
         raise NotCompiled("a router limits the body of what it includes")
     if app.root_path not in ("", server_root + above.root + mount.path):
@@ -47,5 +60,36 @@ def mounted_in(above: Place, context: Any, server_root: str) -> tuple[Place, lis
     # That of an application which nobody has called yet is not built: it may still get more.
     stack = app.middleware_stack or app.build_middleware_stack()
     root, prefix = above.root + mount.path, above.prefix + mount.path
-    place = Place(app, stack, root, prefix, above, select_of(above, context))
+    shown = above.shown + mount.path
+    place = Place(app, stack, root, prefix, shown, above, select_of(above, context))
     return place, [(mount, "app", app, False, -1)]
+
+
+class _Build:
+    """In the place of build_middleware_stack() of an application that nobody has called yet."""
+
+    def __init__(self, app: FastAPI, install: Install) -> None:
+        self.app = app
+        self.install = install
+
+    def __call__(self) -> Any:
+        vars(self.app).pop("build_middleware_stack", None)
+        stack = self.app.build_middleware_stack()
+        # What hides the rest of the stack hides it for this application alone.
+        with contextlib.suppress(NotCompiled):
+            self.install(stack)
+        return stack
+
+
+def builds_as_usual(app: FastAPI) -> bool:
+    """Whether nobody else has replaced its build_middleware_stack()."""
+    return type(vars(app).get("build_middleware_stack")) in (type(None), _Build)
+
+
+def when_built(app: FastAPI, install: Install) -> None:
+    """Calls install(stack) with the built middleware of a mounted application: now, or when the
+    first request comes to it. It may get more middleware until then, which is made no sooner."""
+    if app.middleware_stack is not None:
+        install(app.middleware_stack)
+    else:
+        vars(app)["build_middleware_stack"] = _Build(app, install)

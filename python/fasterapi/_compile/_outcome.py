@@ -144,7 +144,9 @@ def finish_of(place: Place, stack: Any, select: Select, outside: bool) -> Finish
 def quick_of(place: Place) -> Quick:
     """quick(error) gives the answer to an exception if its handler is FastAPI's own, which
     looks at nothing else; else None."""
-    by_class, by_status = handlers_of(place)
+    found = handlers_of(place)
+    assert found is not None  # or nobody asks
+    by_class, by_status = found
     known: tuple[Any, ...] = (http_exception_handler, request_validation_exception_handler)
 
     def quick(error: BaseException) -> Response | None:

@@ -15,8 +15,10 @@ Lead = Callable[[dict[str, Any]], None]
 
 
 class Place:
-    """`stack` is the built middleware of `app`. `root` is what comes to the server's root path
-    on the way to it, `prefix` to the paths of its routes. `above` is the place of the application
+    """`stack` is the built middleware of `app`; None, it is reached by middleware, and may not be
+    built yet. `root` is what comes to the server's root path
+    on the way to it, `prefix` to the paths of its routes in the table, `shown` where users are told
+    of them. `above` is the place of the application
     that it is mounted in, and `lead` what that and its Mount do to the scope of a request; both
     None at the server itself."""
 
@@ -26,6 +28,7 @@ class Place:
         stack: Any,
         root: str = "",
         prefix: str = "",
+        shown: str = "",
         above: Place | None = None,
         lead: Lead | None = None,
     ) -> None:
@@ -33,13 +36,15 @@ class Place:
         self.stack = stack
         self.root = root
         self.prefix = prefix
+        self.shown = shown
         self.above = above
         self.lead = lead
 
     @property
     def behind(self) -> bool:
         """There is more than FastAPI itself puts around its router."""
-        return bool(self.app.user_middleware) or body_limit_of(self.app) is not None
+        limited = body_limit_of(self.app) is not None
+        return self.stack is None or bool(self.app.user_middleware) or limited
 
     @property
     def applications(self) -> list[FastAPI]:
@@ -51,7 +56,7 @@ class Place:
 
     def enter(self, scope: dict[str, Any], handlers: Any) -> None:
         """What is done to the scope up to the application's router, that included. A second
-        time it changes nothing."""
+        time it changes nothing. `handlers` are those of exceptions; None, they are there."""
         app = self.app
         if not self.is_entered(scope):
             if self.lead is not None:
@@ -59,7 +64,7 @@ class Place:
             if app.root_path and not self.behind:  # middleware may have changed it
                 scope["root_path"] = app.root_path
             scope["app"] = app
-        scope["starlette.exception_handlers"] = handlers
+        if handlers is not None:
+            scope["starlette.exception_handlers"] = handlers
         apply_form_limits(scope, app.router)
-        if self.lead is None:
-            scope["router"] = app.router  # else it is the outermost application's
+        scope.setdefault("router", app.router)  # it is the outermost application's

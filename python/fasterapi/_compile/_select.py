@@ -64,8 +64,10 @@ def exceptions_of(app: FastAPI, stack: Any) -> ExceptionMiddleware:
     return found[0]
 
 
-def handlers_of(place: Place) -> tuple[Any, Any]:
+def handlers_of(place: Place) -> tuple[Any, Any] | None:
     """Those of exceptions, by class and by status."""
+    if place.stack is None:
+        return None
     exceptions = exceptions_of(place.app, place.stack)
     return exceptions._exception_handlers, exceptions._status_handlers
 

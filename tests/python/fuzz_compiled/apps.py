@@ -515,7 +515,7 @@ class Writer:
         before, self.operations = self.operations, []
         for _ in range(dice.randrange(1, 4)):
             self.operation("sub", prefix, [])
-        if dice.chance(0.05):
+        if dice.chance(0.2):
             self.add("sub.add_middleware(CORSMiddleware, allow_origins=['*'])")
         self.operations = before + self.operations
         self.add(f"app.mount({prefix!r}, sub)")
