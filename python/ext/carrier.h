@@ -19,7 +19,8 @@ struct Carrier {
     late late;    /* its task could not be woken */
     bool parked;  /* its coroutine waits for carrier_unpark() */
     bool resumed; /* it runs by carrier_resume() */
-    bool retired; /* not to be used again: its task is ending */
+    bool spent;   /* not to be used for another request */
+    bool retired; /* the same, and its task is ending */
 };
 
 /* ---- carrier_run.c ---- */

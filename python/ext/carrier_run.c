@@ -96,7 +96,7 @@ static bool
 is_clean(Carrier *self)
 {
     PyObject *same = PyContext_Type.tp_richcompare(self->context, self->snapshot, Py_EQ);
-    bool clean = same == Py_True && !self->retired;
+    bool clean = same == Py_True && !self->spent && !self->retired;
 
     if (same == NULL)
         PyErr_Clear();

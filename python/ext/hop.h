@@ -27,6 +27,7 @@ typedef struct Hop {
     PyObject *call;
     PyObject *names; /* of keywords, or NULL */
     PyObject *result, *error;
+    late late;        /* what there was no memory for */
     struct Hop *next; /* behind it among those that wait for a thread; owned */
     Py_ssize_t count; /* of positional arguments */
     hop_state state;
@@ -46,6 +47,22 @@ typedef struct hop_kind {
    without: this is a case for anyio itself. */
 PyObject *hop_new(Worker *worker, PyObject *owner, hop_kind kind, PyObject *const *args,
                   Py_ssize_t count, PyObject *names);
+
+/* ---- hop_steps.c ---- */
+
+/* Its first step. Returns 0, or -1 with an exception. */
+int hop_begin(Hop *hop);
+/* What the loop calls: a turn has passed, or a thread has said that the call has ended.
+   And set(), what the limiter calls when it has a token. */
+PyObject *hop_call(PyObject *op, PyObject *args, PyObject *kwargs);
+PyObject *hop_set(PyObject *op, PyObject *ignored);
+/* What awaits it is cancelled, or told of the error of the call. A call that has begun
+   comes to its end, and nobody hears of it; the token is free at once, as in anyio. */
+void hop_give_up(Hop *hop);
+/* Whether the limiter is anyio's own. */
+bool hop_has_plain_limiter(const Threads *pool);
+
+/* ---- threads.c ---- */
 
 /* It waits for a thread now. */
 void threads_add(Threads *pool, Hop *hop);

@@ -34,6 +34,15 @@ wake(Threads *pool)
     PyThread_release_lock(thread->lock);
 }
 
+static void
+did_not_start(Threads *pool)
+{
+    if (pool->starting == 0)
+        return; /* it did, whatever has failed after that */
+    --pool->starting;
+    --pool->searching;
+}
+
 /* One more, from the thread of the loop. */
 static int
 start(Threads *pool)
@@ -41,9 +50,10 @@ start(Threads *pool)
     PyObject *started;
 
     ++pool->searching; /* it begins so */
+    ++pool->starting;
     started = PyObject_CallOneArg(pool->start, (PyObject *)pool);
     if (started == NULL)
-        --pool->searching;
+        did_not_start(pool);
     Py_XDECREF(started);
     return started != NULL ? 0 : -1;
 }
@@ -200,6 +210,10 @@ threads_work(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     if (self.lock != NULL)
         (void)PyThread_acquire_lock(self.lock, WAIT_LOCK);
+    if (pool->starting > 0)
+        --pool->starting;
+    else
+        ++pool->searching; /* it has been taken for one that did not start */
     ++pool->count;
     work(pool, &self);
     --pool->count;
@@ -217,6 +231,19 @@ threads_stop(Threads *pool)
     threads_go(pool);
     while (pool->idle != NULL)
         wake(pool);
+}
+
+/* A thread ends before work(). The next poll() finds another one for what waits. */
+static PyObject *
+threads_failed(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    Threads *pool = (Threads *)op;
+    Hop *hop = pool->first;
+
+    did_not_start(pool);
+    if (hop != NULL && hop->carrier != NULL && hop->carrier->worker->worker != NULL)
+        fa_worker_wake(hop->carrier->worker->worker);
+    Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -386,6 +413,8 @@ static PyGetSetDef threads_getset[] = {
 };
 
 static PyMethodDef threads_methods[] = {
+    {"failed", threads_failed, METH_NOARGS,
+     PyDoc_STR("Told by a thread that cannot call work().")},
     {"grow", threads_grow, METH_NOARGS,
      PyDoc_STR("Starts a thread if none is there for what waits.")},
     {"stop", threads_stop_method, METH_NOARGS,

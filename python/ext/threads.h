@@ -22,6 +22,7 @@ struct Threads {
     Hop *first, *last;      /* wait for a thread; references */
     idle_thread *idle;      /* those that wait for work, the last one first */
     size_t searching;       /* awake, and about to look for work */
+    size_t starting;        /* of these: started, and not in work() yet */
     size_t count;
     size_t unfinished; /* hops whose end the loop has not been told */
     bool held;         /* wakes none until threads_go() */

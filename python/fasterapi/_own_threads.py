@@ -37,10 +37,16 @@ class WorkerThread(backend.WorkerThread):
         self.loop = loop
 
     def run(self) -> None:
-        with _eventloop.claim_worker_thread(backend.AsyncIOBackend, self.loop):
-            # No scope further out: a call within one is left to anyio.
-            threadlocals.current_cancel_scope = None
-            self.pool.work()
+        works = False
+        try:
+            with _eventloop.claim_worker_thread(backend.AsyncIOBackend, self.loop):
+                # No scope further out: a call within one is left to anyio.
+                threadlocals.current_cancel_scope = None
+                works = True
+                self.pool.work()
+        finally:
+            if not works:  # no memory
+                self.pool.failed()
 
 
 def _stop_all() -> None:
@@ -63,8 +69,8 @@ def make(loop: asyncio.AbstractEventLoop, context: Context) -> _core.Threads:
 
     def start(pool: _core.Threads) -> None:
         thread = WorkerThread(pool, loop)
-        thread.start()
         _started.add(thread)
+        thread.start()
 
     return _core.Threads(
         loop=loop,

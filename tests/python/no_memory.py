@@ -11,8 +11,10 @@ Only the server's own calls fail, poll() and with it the application; asyncio's 
 """
 
 import asyncio
+import contextlib
 import ctypes
 import faulthandler
+import functools
 import gc
 import os
 import pathlib
@@ -21,6 +23,8 @@ import socket
 import sys
 import time
 import traceback
+
+import anyio.to_thread
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "property"))
 import leaks  # noqa: E402
@@ -37,17 +41,47 @@ memory.failing_malloc_call.restype = ctypes.c_ulong
 
 
 class Failing:
-    """poll() of a worker in which allocations fail."""
+    """What the loop calls of the server's, in which allocations fail: poll() of a worker, and
+    steps of calls in threads."""
 
     def __init__(self, worker) -> None:
         self.poll = worker.poll
         self.left = (MANY, 0)  # the first that fails, and how many do, of this request
         self.calls = 0  # of malloc so far
+        self.untold = 0  # so often a thread cannot tell the loop
 
     def __call__(self) -> None:
+        self.during(self.poll)
+
+    def during(self, call) -> None:
         first, many = self.left
         begin, end = max(first - self.calls, 0), max(first + many - self.calls, 0)
-        self.calls += memory.failing_malloc_call(self.poll, begin, end - begin)
+        self.calls += memory.failing_malloc_call(call, begin, end - begin)
+
+    @contextlib.contextmanager
+    def within(self, loop: asyncio.AbstractEventLoop):
+        """Threads that the worker makes meanwhile call the loop by this."""
+        soon, safe = loop.call_soon, loop.call_soon_threadsafe
+
+        def call_soon(callback, *args, **more):
+            return soon(self.wrapped(callback), *args, **more)
+
+        def call_soon_threadsafe(callback, *args, **more):
+            if self.untold and is_hop(callback):
+                self.untold -= 1
+                raise MemoryError
+            return safe(self.wrapped(callback), *args, **more)
+
+        loop.call_soon, loop.call_soon_threadsafe = call_soon, call_soon_threadsafe
+        yield
+        del loop.call_soon, loop.call_soon_threadsafe
+
+    def wrapped(self, callback):
+        return functools.partial(self.during, callback) if is_hop(callback) else callback
+
+
+def is_hop(callback) -> bool:
+    return type(callback).__name__ == "Hop"
 
 
 def sent(kind: leaks.Kind) -> list[bytes]:
@@ -138,8 +172,12 @@ async def run(app: str, kinds: list[leaks.Kind], at_once: list[int]) -> None:
         faulthandler.dump_traceback_later(BLOCKED_S, exit=True)
         for many in at_once:
             print(f"{kind.name:32} {many:2} at a time: ", end="", flush=True)
-            for _ in range(3):
-                await ask(server, kind)
+            with failing.within(loop):
+                for _ in range(3):
+                    await ask(server, kind)
+            failing.untold = 1
+            await ask(server, kind)
+            failing.untold = 0
             tasks = len(asyncio.all_tasks())
             failed, usual = await one_by_one(server, kind, failing, many)
             print(f"{failed} places, {usual} answered as usual", flush=True)
@@ -148,6 +186,8 @@ async def run(app: str, kinds: list[leaks.Kind], at_once: list[int]) -> None:
                 await asyncio.sleep(0)
             left = len(asyncio.all_tasks()) - tasks
             gc.collect()
+            limiter = anyio.to_thread.current_default_thread_limiter()
+            assert not limiter.borrowed_tokens, f"{kind.name}: {limiter}"
             assert left <= IDLE and not lost, f"{kind.name}: {left} tasks more, lost {lost}"
     faulthandler.dump_traceback_later(BLOCKED_S, exit=True)
     print(f"the end of {app}", flush=True)
