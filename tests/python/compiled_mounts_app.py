@@ -128,8 +128,8 @@ def routes(app: FastAPI | APIRouter) -> None:
 
         return StreamingResponse(parts())
 
-    @app.get("/stream-fails")
-    async def stream_fails():
+    @app.get("/fails-late")
+    async def fails_late():
         async def parts():
             yield b"a"
             raise Known("late")

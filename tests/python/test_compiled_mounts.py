@@ -19,7 +19,7 @@ PATHS = (
     *("/about/%C3%A9?q=1", "/named/a", "/held", "/held?fail=http", "/held?fail=x", "/held?q=x"),
     *("/thread/3", "/thread/x?q=y", "/fails/http", "/fails/known", "/fails/group", "/fails/other"),
     *("/plain/ok", "/stream", "/tasks", "/openapi.json", "/docs", "/redoc", "", "//items/3"),
-    *("/items/3%0A", "/stream-fails"),
+    *("/items/3%0A", "/fails-late"),
 )
 # In front of all paths, where the application says its root path itself.
 ROOTS = ("", "/api", "/api/api", "/apix", "/api/")
