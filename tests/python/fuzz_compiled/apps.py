@@ -4,7 +4,7 @@ What an application does is told with say(); its words are compared, too."""
 
 import dataclasses
 
-from fuzz_compiled import forms, outcomes
+from fuzz_compiled import forms, outcomes, streams
 from fuzz_compiled.values import (
     INT,
     STR,
@@ -27,7 +27,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import *
-from fastapi.sse import EventSourceResponse
 from fastapi.security import *
 from pydantic import *
 from starlette.applications import Starlette
@@ -80,6 +79,12 @@ class Rooted(RootModel[list[int]]):
     pass
 
 T = TypeVar("T")
+
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    a: int = 0
+    b: str | None = None
+    skip: list[int] = []
 
 class Box(BaseModel, Generic[T]):
     held: T
@@ -168,6 +173,9 @@ class App:
     mutates: bool  # a request may change what others meet
 
 
+# What a handler shows of values that are not valid.
+INVALID = ("str(error.errors())", "repr((error.errors(), error.body))", "repr((str(error), error.endpoint_ctx))",
+           "repr((error.body, vars(error), error.__cause__))")  # fmt: skip
 NAMES = ("a", "b", "q", "x_token", "skip", "user_agent", "item_id", "ümlaut", "class_")
 
 
@@ -283,9 +291,10 @@ class Writer:
             text = f"Annotated[{kind.text}, Path(title='t')]" if dice.chance(0.2) else kind.text
             return f"{name}: {text}", Param("path", name, kind, False, True)
         source = dice.choice(("Query", "Query", "Query", "Header", "Cookie"))
-        if self.models and dice.chance(0.03):
-            model = dice.choice(self.models)
-            return f"{name}: Annotated[{model.text}, {source}()]", Param("query", "a", STR, True, False)
+        if self.models and dice.chance(0.05):
+            model = "Closed" if dice.chance(0.5) else dice.choice(self.models).text
+            alias = dice.choice(("a", "a", "b", "skip"))
+            return f"{name}: Annotated[{model}, {source}()]", Param(source.lower(), alias, INT, source != "Cookie", False)
         many = source != "Cookie" and dice.chance(0.2)
         inner = kind
         if many:
@@ -455,12 +464,15 @@ class Writer:
             decorator = f"@{router}.api_route({path!r}, methods={list(methods)!r}"
         word = "async def" if dice.chance(0.8) else "def"
         told = self.told(arguments)
-        if dice.chance(0.03):
-            options, returned = ["response_class=EventSourceResponse"] if dice.chance(0.3) else [], outcomes.Returned(streams=True)
+        of_endpoint = outcomes.of_endpoint
+        if dice.chance(0.08):
+            kept = [option for option in options if option.startswith("dependencies=")]
+            options, returned = streams.response_of(dice, self.models)
+            options, of_endpoint = [*options, *kept], streams.of_endpoint
         if "request: Request" in arguments:
             told = told.replace("'request': 'request'", "'request': about(request)")
         self.add(", ".join([decorator, *options]) + ")", f"{word} {name}(*, {', '.join(arguments)}){returned.annotation}:",
-                 f"    say({name!r}, var.get(), {told})", *indented(outcomes.of_endpoint(dice, word, arguments, told, returned), 4))  # fmt: skip
+                 f"    say({name!r}, var.get(), {told})", *indented(of_endpoint(dice, word, arguments, told, returned), 4))  # fmt: skip
         do = Param("query", "do", INT, False, False)
         self.operations.append(Operation(methods, prefix + path, [*inherited, *sent, *more, *sent_body, do], media))
 
@@ -497,10 +509,10 @@ class Writer:
         self.add(f"@{app}.exception_handler(Known)", f"{dice.choice(('async def', 'def'))} on_known(request, error):",
                  f"    say('handler of {app}', repr(error), request.url.path, request.path_params)",
                  "    return JSONResponse({'known': str(error)}, 411, {'X-Known': 'é'})")  # fmt: skip
-        for error, share in (("StarletteHTTPException", 0.15), ("HTTPException", 0.1), ("RequestValidationError", 0.15),
+        for error, share in (("StarletteHTTPException", 0.15), ("HTTPException", 0.1), ("RequestValidationError", 0.3),
                              ("Exception", 0.15), ("404", 0.1), ("500", 0.05), ("409", 0.1), ("ValueError", 0.1)):  # fmt: skip
             if dice.chance(share):
-                shown = "str(error.errors())" if error == "RequestValidationError" else "str(error)"
+                shown = dice.choice(INVALID) if error == "RequestValidationError" else "str(error)"
                 self.add(f"@{app}.exception_handler({error})", f"async def {self.new('on')}(request, error):",
                          f"    say('handler of {error}', {shown}, var.get())",
                          f"    return PlainTextResponse({shown}, 418)")  # fmt: skip
@@ -583,7 +595,8 @@ class Writer:
                      "    print('around', request.method, flush=True)", "    response = await call_next(request)",
                      "    response.headers['x-around'] = str(response.status_code)",
                      "    print('around ends', response.status_code, flush=True)", "    return response")  # fmt: skip
-        return App(PRELUDE + forms.PRELUDE + "\n".join(self.lines) + "\n", self.operations, self.mutates)
+        source = PRELUDE + forms.PRELUDE + streams.PRELUDE + "\n".join(self.lines) + "\n"
+        return App(source, self.operations, self.mutates)
 
 
 def indented(lines: list[str], by: int) -> list[str]:

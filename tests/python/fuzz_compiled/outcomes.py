@@ -34,7 +34,7 @@ class Returned:
 
     annotation: str = ""
     type: Type | None = None
-    streams: bool = False  # by yielding
+    streams: str = ""  # what it yields
 
 
 def response_of(dice: Dice, models: list[Type]) -> tuple[list[str], Returned]:
@@ -112,9 +112,6 @@ def yielding(dice: Dice, name: str, told: str) -> list[str]:
 
 def of_endpoint(dice: Dice, word: str, arguments: list[str], told: str, returned: Returned) -> list[str]:
     lines = special_of(dice, arguments)
-    if returned.streams:
-        pause = ["await asyncio.sleep(0)"] if "async" in word else []
-        return [*lines, f"yield {told}", *pause, f"if do == 1: raise {dice.choice(RAISED)}", f"yield {dice.choice(RESULTS[:12])}"]
     if "async" in word:
         lines += [line for line, share in (
             ("await asyncio.sleep(0)", 0.12), ("await asyncio.sleep(0.001)", 0.01),
@@ -148,4 +145,4 @@ def of_endpoint(dice: Dice, word: str, arguments: list[str], told: str, returned
     return lines
 
 
-__all__ = ["ANSWERS", "RAISED", "RESULTS", "Returned", "of_dependency", "of_endpoint", "response_of", "yielding"]
+__all__ = ["ANSWERS", "RAISED", "RESULTS", "Returned", "of_dependency", "of_endpoint", "response_of", "special_of", "yielding"]
