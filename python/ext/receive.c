@@ -38,7 +38,11 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
         self->received += (int64_t)data.len;
         if (self->received == fa_request_content_length(req))
             return; /* its end follows at once, and belongs to the same message */
-        wake = waiters_wake; /* more may have been read with it, of the same message */
+        /* Of chunks, more may have been read with it, of the same message; unless it is
+           long enough for one, or there are none. */
+        if (fa_request_content_length(req) < 0 &&
+            PyBytes_GET_SIZE(self->body) < PAUSE_BYTES)
+            wake = waiters_wake;
     }
     Py_INCREF((PyObject *)self);
     wake(&self->receivers, self->worker);
