@@ -118,6 +118,17 @@ on_last_done(PyObject *owner, PyObject *result, PyObject *error, carrier_job *ne
     return more;
 }
 
+/* By 500, as nobody else will: at once, or when its handler returns. */
+static void
+let_server_answer(Run *run)
+{
+    fa_deferred *deferred = run->deferred;
+
+    run->deferred = NULL;
+    if (deferred != NULL)
+        fa_deferred_release(deferred);
+}
+
 /* What the plan cannot answer goes on in Python, as the application's own answer. */
 static bool
 go_on(Run *run, PyObject *error, PyObject *result, carrier_job *next)
@@ -127,6 +138,7 @@ go_on(Run *run, PyObject *error, PyObject *result, carrier_job *next)
 
     if (cycle == NULL) {
         PyErr_WriteUnraisable((PyObject *)run->worker);
+        let_server_answer(run);
         return false;
     }
     if (run->body != NULL && cycle->handed_out && cycle->body == NULL) {

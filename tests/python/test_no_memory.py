@@ -26,7 +26,7 @@ SINGLY += ["plan /request", "plan /streamed", "plan /form", "plan /group", "plan
 SINGLY += ["plan /def-yield, cancelled", "plan /forever, cancelled", "plan behind_own /plain"]
 SINGLY += ["plan behind_own /def-yield", "plan behind_function /plain"]
 SINGLY += ["plan behind_function /def", "plan behind_function /streamed"]
-SINGLY += ["plan behind_function /background"]
+SINGLY += ["plan behind_function /background", "compiled /dep/swallows"]
 SINGLY += ["plan behind_function /long, cancelled after 6 turns"]
 CASES = {"asgi": ASGI, "gone": GONE, "websocket": SOCKETS, "compiled": COMPILED}
 CASES["singly"] = ["--singly", *SINGLY]
@@ -41,18 +41,30 @@ def failing_malloc(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return library
 
 
-@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a sanitizer's malloc() is there already")
-@pytest.mark.parametrize("case", CASES)
-def test_no_memory(site: pathlib.Path, failing_malloc: pathlib.Path, case: str) -> None:
-    kinds = CASES[case]
+def run(site: pathlib.Path, failing_malloc: pathlib.Path, *command: str) -> str:
+    """What it says."""
+    program, *more = command
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", peers.HERE / "no_memory.py", *kinds],
+        [sys.executable, "-X", "faulthandler", peers.HERE / program, *more],
         env=peers.environment(site, LD_PRELOAD=str(failing_malloc), PYTHONMALLOC="malloc"),
         capture_output=True,
         text=True,
         timeout=100,  # it tells earlier what hangs
     )
     assert done.returncode == 0, done.stdout + done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a sanitizer's malloc() is there already")
+@pytest.mark.parametrize("case", CASES)
+def test_no_memory(site: pathlib.Path, failing_malloc: pathlib.Path, case: str) -> None:
+    kinds = CASES[case]
+    said = run(site, failing_malloc, "no_memory.py", *kinds)
     runs = len(SINGLY) if case == "singly" else 2 * len(kinds)
-    assert done.stdout.count(" places, ") == runs, done.stdout
-    assert " 0 places, " not in done.stdout  # that any failed at all
+    assert said.count(" places, ") == runs, said
+    assert " 0 places, " not in said  # that any failed at all
+
+
+@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a sanitizer's malloc() is there already")
+def test_no_threads(site: pathlib.Path, failing_malloc: pathlib.Path) -> None:
+    assert run(site, failing_malloc, "no_threads.py").count(": the end") == 3
