@@ -300,7 +300,8 @@ ENDS_WRONG |= {b"/dep/bad-background"}
 @rule("the application fails after a whole answer")
 def stays_after_failure(case: Case, theirs: Outcome, ours: Outcome) -> bool:
     path = case.sent.split()[1].split(b"?")[0]
-    fails = path in ENDS_WRONG or b"/fails" in path or b"X-Change: after" in case.sent
+    named = path.endswith(b"fails") or b"/fails" in path
+    fails = path in ENDS_WRONG or named or b"X-Change: after" in case.sent
     if not fails and not (theirs.answers and theirs.answers[-1].status == 500):
         return False
     if not ours.kept or theirs.kept or theirs.hung:
