@@ -162,6 +162,12 @@ def _with(receive: Receive, app: ASGIApp) -> ASGIApp:
     return called
 
 
+def _put_stacks(scope: Any) -> None:
+    scope["fastapi_middleware_astack"] = AsyncExitStack()
+    scope["fastapi_inner_astack"] = AsyncExitStack()
+    scope["fastapi_function_astack"] = AsyncExitStack()
+
+
 @dataclasses.dataclass(frozen=True)
 class Answer:
     """All there is to an answer, and nothing is to be done after it."""
@@ -232,9 +238,22 @@ class Dispatcher:
         run = _Run(self.table, entry, scope, receive, send, body)
         failure, answer = None, None
         try:
-            answer = await self._called(run, *bound)
+            if entry.runs or len(bound) > 1:
+                answer = await self._called(run, *bound)
+            else:  # the usual, with as few coroutines as there can be
+                _put_stacks(scope)
+                called = self.table.call(entry.plan, bound[0], run)
+                answer = self.table.body(entry.plan, await called, run)
+                del called
+                if type(answer) is bytes:
+                    start, end = run.messages(answer)
+                    answer, run.started = None, True
+                    await send(start)
+                    await send(end)
         except Exception as error:
             failure = error
+        if failure is None and answer is None:
+            return
         try:
             await self._end(run, answer, failure)
         finally:
@@ -250,8 +269,7 @@ class Dispatcher:
     async def _called(self, run: _Run, values: tuple[Any, ...], *read: Any) -> Any:
         """The body, or what is an answer itself; None if the endpoint has answered."""
         entry, scope = run.entry, run.scope
-        for name in ("middleware", "inner", "function"):
-            scope[f"fastapi_{name}_astack"] = AsyncExitStack()
+        _put_stacks(scope)
         if read and entry.reject is not None:
             await entry.reject(run, *read, *values)
             return None

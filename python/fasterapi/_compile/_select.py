@@ -10,11 +10,13 @@ from fastapi import FastAPI
 from fastapi.routing import (
     _FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY,
     _FASTAPI_INCLUDED_ROUTER_KEY,
+    _FASTAPI_SCOPE_KEY,
     APIRoute,
     _get_fastapi_scope,
     _IncludedRouter,
     _update_scope,
 )
+from starlette._utils import get_route_path
 from starlette.middleware.exceptions import ExceptionMiddleware
 
 from fasterapi._compile._place import Place
@@ -72,11 +74,33 @@ def handlers_of(place: Place) -> tuple[Any, Any] | None:
     return exceptions._exception_handlers, exceptions._status_handlers
 
 
+def _child_scope_of(effective: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What its matches() has for the scope of a request that the core has found it for."""
+
+    def asked(scope: dict[str, Any]) -> dict[str, Any]:
+        _, child_scope = effective.matches(scope)
+        found: dict[str, Any] = child_scope
+        return found
+
+    def taken(scope: dict[str, Any]) -> dict[str, Any]:
+        match = effective.path_regex.match(get_route_path(scope))
+        if match is None or _FASTAPI_SCOPE_KEY in scope:
+            return asked(scope)
+        values = match.groupdict()
+        for name, value in values.items():
+            values[name] = effective.param_convertors[name].convert(value)
+        before = scope.get("path_params")
+        values = {**before, **values} if before else values
+        return {"endpoint": effective.endpoint, "path_params": values, "route": effective}
+
+    return taken if type(effective) is APIRoute else asked
+
+
 def select_of(place: Place, context: Any, *, last: bool = False) -> Select:
     """select(scope) does what the application's stack, its router and the routers that it
     includes do to the scope on the way to a route. `last`: every other was asked before."""
     effective, original = context._effective_route, context.original_route
-    app = place.app
+    app, child_scope_of = place.app, _child_scope_of(effective)
     handlers, way = handlers_of(place), way_to(app, effective)
     known, asked = context._route_context, bool(way)
     for route in app.router.routes:  # inclusions that are asked before it leave a trace
@@ -88,7 +112,7 @@ def select_of(place: Place, context: Any, *, last: bool = False) -> Select:
         place.enter(scope, handlers)
         if asked:
             _get_fastapi_scope(scope)
-        _, child_scope = effective.matches(scope)
+        child_scope = child_scope_of(scope)
         for included in way:
             apply_form_limits(scope, included.include_context)
             _get_fastapi_scope(scope)[_FASTAPI_INCLUDED_ROUTER_KEY] = included
