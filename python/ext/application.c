@@ -40,6 +40,8 @@ application_take_error(void)
 {
     PyObject *type, *value, *traceback;
 
+    if (!PyErr_Occurred())
+        PyErr_NoMemory(); /* CPython 3.12 may raise without an exception then */
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
     if (traceback != NULL)
