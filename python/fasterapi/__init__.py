@@ -9,7 +9,8 @@ from typing import Any
 
 from fasterapi._config import Config
 from fasterapi._options import OptionError, UnsupportedOption
-from fasterapi._server import Server, run
+from fasterapi._run import run
+from fasterapi._server import Server
 
 __version__ = "0.1.0"
 __all__ = ["Config", "OptionError", "Server", "UnsupportedOption", "main", "run"]

@@ -22,12 +22,13 @@ from fasterapi import _app, _core, _extensions, _limits, _logging
 from fasterapi._config import SERVER_NAME, STARTUP_FAILURE, Config
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._proxy import rules_of
+from fasterapi._server_state import Listener, ServerState, is_waiting
 from fasterapi._systemd import Notifier
 from fasterapi._verify import Verifier
 from fasterapi._websocket import handshake_reason, log_connection, log_handshake
 
 if TYPE_CHECKING:
-    from fasterapi._compile._table import Compiled, Route
+    from fasterapi._compile._table import Compiled
 
 TICK_S = 0.1
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -55,77 +56,6 @@ def log_access(scope: dict[str, Any], status: int) -> None:
         scope["http_version"],
         status,
     )
-
-
-class Listener:
-    """A listening socket, in the shape of an asyncio.Server."""
-
-    def __init__(self, sockets: list[socket.socket]) -> None:
-        self.sockets = tuple(sockets)
-
-    def is_serving(self) -> bool:
-        return bool(self.sockets)
-
-    def close(self) -> None:
-        for listening in self.sockets:
-            listening.close()
-        self.sockets = ()
-
-    async def wait_closed(self) -> None:
-        """Closed it is."""
-
-
-def is_waiting(task: asyncio.Task[Any]) -> bool:
-    """Whether a request runs in it that is waiting for something."""
-    carrier = task.get_coro()
-    return isinstance(carrier, _core.Carrier) and carrier.cr_await is not None
-
-
-def tasks_of(worker: _core.Worker) -> list[asyncio.Task[Any]]:
-    """Those in which a request runs that is waiting for something."""
-    found: list[asyncio.Task[Any]] = []
-    for task in asyncio.all_tasks():
-        carrier = task.get_coro()
-        if isinstance(carrier, _core.Carrier) and carrier.worker is worker and is_waiting(task):
-            found.append(task)
-    return found
-
-
-class ServerState:
-    """Figures of a running server; zero before and after."""
-
-    def __init__(self) -> None:
-        self.worker: _core.Worker | None = None
-        self.routes: list[Route] = []  # with the requests of each by tier: Route.requests
-        self.misses: list[_core.Plan] = []  # for paths and methods that no route has
-
-    @property
-    def connections(self) -> int:
-        return self.worker.connections if self.worker is not None else 0
-
-    @property
-    def total_requests(self) -> int:
-        """Those that are answered."""
-        if self.worker is None:
-            return 0
-        counters = self.worker.counters()
-        return counters["requests"] - counters["active"]
-
-    @property
-    def tasks(self) -> list[asyncio.Task[Any]]:
-        """Those in which a request runs that is waiting for something."""
-        return [] if self.worker is None else tasks_of(self.worker)
-
-    @property
-    def tiers(self) -> dict[str, int]:
-        """Requests by the tier that has served them."""
-        if self.worker is None:
-            return {}
-        found = {"compiled": sum(plan.served for plan in self.misses), "direct": 0}
-        for route in self.routes:
-            for tier in found:
-                found[tier] += route.requests.get(tier, 0)
-        return {**found, "asgi": self.worker.counters()["through_asgi"]}
 
 
 class Server:
@@ -392,74 +322,3 @@ class Server:
             self.force_exit = True
         else:
             self.should_exit = True
-
-
-def run(app: Any, *, app_dir: str | None = None, **options: Any) -> None:
-    """Serves `app` (an ASGI application or "module:attribute") until SIGINT or SIGTERM.
-
-    Takes the keywords of Config. Ends the process with status 3 if it cannot start."""
-    if app_dir is not None:
-        sys.path.insert(0, app_dir)
-    _refuse_within_worker()
-    config = Config(app, **options)
-    if config.use_subprocess:
-        sys.exit(_run_processes(config, options))
-    config.load_app()
-    server = Server(config)
-    server.notifier = Notifier()
-    try:
-        server.run()
-    except KeyboardInterrupt:
-        pass
-    if not server.started:
-        sys.exit(STARTUP_FAILURE)
-
-
-def _refuse_within_worker() -> None:
-    from fasterapi import _worker
-
-    if _worker.is_worker:
-        raise RuntimeError(
-            "fasterapi.run() was called while a worker process imported the application. "
-            "Put the call under: if __name__ == '__main__':"
-        )
-
-
-# Of Config, but not of a worker's: the supervisor has done what they ask for.
-_SUPERVISOR_OPTIONS = {
-    "workers": 1,
-    "workers_max_rss": None,
-    "reload": False,
-    "reload_dirs": None,
-    "reload_includes": None,
-    "reload_excludes": None,
-    "env_file": None,
-    "uds": None,
-    "fd": None,
-    "timeout_drain": 0,
-}
-
-
-def _run_processes(config: Config, options: dict[str, Any]) -> int:
-    """The exit status of the supervisor."""
-    from fasterapi._child import Launcher
-    from fasterapi._reload import Reloader
-    from fasterapi._supervisor import Supervisor, open_sockets
-
-    if not isinstance(config.app, str):
-        logger.warning(
-            "You must pass the application as an import string to enable 'reload' or 'workers'."
-        )
-        return STARTUP_FAILURE
-    try:
-        sockets = open_sockets(config)
-    except OSError as error:
-        logger.error(error)
-        return STARTUP_FAILURE
-    config.log_address(sockets)
-    launcher = Launcher(config.app, {**options, **_SUPERVISOR_OPTIONS}, sockets)
-    supervisor = Reloader(config, launcher) if config.reload else Supervisor(config, launcher)
-    try:
-        return supervisor.run()
-    finally:
-        config.close_sockets(sockets)
