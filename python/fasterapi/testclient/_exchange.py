@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 
 from fasterapi import _core
-from fasterapi._server import tasks_of
+from fasterapi._server_state import tasks_of
 from fasterapi.testclient._counters import counters
 from fasterapi.testclient._plans import Table
 
