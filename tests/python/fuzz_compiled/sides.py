@@ -5,6 +5,7 @@ lets the server take its turns until nothing moves any more, and reads."""
 
 import asyncio
 import dataclasses
+import re
 import socket
 import sys
 import threading
@@ -64,7 +65,8 @@ def told_of(error: BaseException | None) -> Any:
 def text_of(error: BaseException) -> str:
     """Its words, which may not be had: they may show an object that cannot be shown."""
     try:
-        return str(error)
+        # anyio names the scope and the task: a runner's is not that of the other tier.
+        return re.sub(r"(?s)(Cancelled via cancel scope).*", r"\1", str(error))
     except Exception as failure:
         return f"no words, for {failure}"
 

@@ -168,6 +168,7 @@ class Traffic:
             lines.append(f"Content-Length: {len(payload)}")
         head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
         plain = head.isascii() and b"HTTP/1.0" not in head and method != "BREW"
+        plain = plain and not any(line[-1] in " \t" for line in lines)  # uvicorn keeps it
         plain = plain and len(payload) < 60_000  # docs/differences-uvicorn.md: not read
         return head, payload, plain
 
