@@ -163,6 +163,12 @@ Cycle *run_cycle(Run *run);
    is used in their place. */
 void plan_watch(Worker *worker, const char *what);
 
+/* ---- plan_run_type.c ---- */
+
+/* `req` is borrowed; plan_run.c clears it once the server has done with it. New reference
+   or NULL. */
+Run *run_new(Worker *worker, Plan *plan, fa_request *req);
+
 /* ---- plan_answer.c: from what an endpoint returns to the answer ---- */
 
 /* 1: answered. 0: `result` is an answer itself, and not a plain one; or `*instead` is (a
