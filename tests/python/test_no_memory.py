@@ -33,12 +33,12 @@ CASES["singly"] = ["--singly", *SINGLY]
 
 
 @pytest.fixture(scope="module")
-def failing_malloc(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+def failing_malloc(site: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     library = tmp_path_factory.mktemp("malloc") / "failing_malloc.so"
     source = peers.HERE / "failing_malloc.c"
     compiler = os.environ.get("CC", "cc")
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
-    done = control(library)
+    done = ended(site, library, "no_memory_control.py")
     if done.returncode < 0 and sys.version_info >= (3, 12):
         pytest.skip(f"this interpreter crashes by itself without memory: {done.stderr[-300:]}")
     assert done.returncode == 0, done.stderr[-4000:]
@@ -46,26 +46,22 @@ def failing_malloc(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return library
 
 
-def control(failing_malloc: pathlib.Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-X", "faulthandler", peers.HERE / "no_memory_control.py"],
-        env={**os.environ, "LD_PRELOAD": str(failing_malloc), "PYTHONMALLOC": "malloc"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-def run(site: pathlib.Path, failing_malloc: pathlib.Path, *command: str) -> str:
-    """What it says."""
+def ended(
+    site: pathlib.Path, failing_malloc: pathlib.Path, *command: str
+) -> subprocess.CompletedProcess:
     program, *more = command
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-X", "faulthandler", peers.HERE / program, *more],
         env=peers.environment(site, LD_PRELOAD=str(failing_malloc), PYTHONMALLOC="malloc"),
         capture_output=True,
         text=True,
         timeout=100,  # it tells earlier what hangs
     )
+
+
+def run(site: pathlib.Path, failing_malloc: pathlib.Path, *command: str) -> str:
+    """What it says."""
+    done = ended(site, failing_malloc, *command)
     assert done.returncode == 0, done.stdout + done.stderr[-4000:]
     return done.stdout
 
