@@ -253,6 +253,8 @@ FLOOD = "x" * 70_000
 
 
 @app.get("/flood")
+@app.get("/flood/events", response_class=EventSourceResponse)
+@app.get("/flood/raw", response_class=Shouting)
 async def flood() -> AsyncIterable[str]:
     try:
         while True:
@@ -263,24 +265,6 @@ async def flood() -> AsyncIterable[str]:
 
 @app.get("/flood/sync")
 def flood_sync() -> Iterable[str]:
-    try:
-        while True:
-            yield FLOOD
-    finally:
-        ended.append(0)
-
-
-@app.get("/flood/events", response_class=EventSourceResponse)
-async def flood_events() -> AsyncIterable[str]:
-    try:
-        while True:
-            yield FLOOD
-    finally:
-        ended.append(0)
-
-
-@app.get("/flood/raw", response_class=Shouting)
-async def flood_raw() -> AsyncIterable[str]:
     try:
         while True:
             yield FLOOD
