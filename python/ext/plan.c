@@ -34,7 +34,7 @@ take_param(plan_param *param, PyObject *row, const core_state *core)
     return -1;
 }
 
-/* (object, attribute, expected, any, size or items) */
+/* (object, attribute, expected, any, size or items or None) */
 static int
 take_guard(plan_guard *guard, PyObject *row)
 {
@@ -46,7 +46,8 @@ take_guard(plan_guard *guard, PyObject *row)
         return -1;
     guard->expected = any ? NULL : expected;
     guard->items = PyTuple_Check(size) ? size : NULL;
-    guard->size = guard->items != NULL ? -1 : PyLong_AsSsize_t(size);
+    guard->or_none = size == Py_None;
+    guard->size = guard->items != NULL || guard->or_none ? -1 : PyLong_AsSsize_t(size);
     return guard->size == -1 && PyErr_Occurred() ? -1 : 0;
 }
 

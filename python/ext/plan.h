@@ -54,6 +54,7 @@ typedef struct plan_guard {
     PyObject *expected; /* NULL: any object */
     Py_ssize_t size;    /* of it; -1: any */
     PyObject *items;    /* tuple: what is in it, a list; or NULL: whatever */
+    bool or_none;       /* None will do, too: it is not made yet */
 } plan_guard;
 
 enum { PLAN_PARAMS_MAX = 64 };

@@ -25,7 +25,8 @@ static bool
 guard_holds(const plan_guard *guard)
 {
     PyObject *value = PyObject_GetAttr(guard->object, guard->attribute);
-    bool holds = value != NULL && (guard->expected == NULL || value == guard->expected);
+    bool holds = value != NULL && (guard->expected == NULL || value == guard->expected ||
+                                   (guard->or_none && value == Py_None));
 
     if (holds && guard->size >= 0)
         holds = PyObject_Size(value) == guard->size;

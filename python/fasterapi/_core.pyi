@@ -39,7 +39,7 @@ class Plan:
         endpoint: Callable[..., Awaitable[Any]],
         names: tuple[str, ...],
         params: tuple[tuple[Any, ...], ...],
-        guards: tuple[tuple[Any, str, Any, bool, int | tuple[Any, ...]], ...],
+        guards: tuple[tuple[Any, str, Any, bool, int | tuple[Any, ...] | None], ...],
         root: str,
         finish: Callable[..., Coroutine[Any, Any, None]],
         encode: Callable[[Any], bytes],

@@ -42,11 +42,13 @@ def is_current(compiled: Compiled, app: Any) -> bool:
     return compiled.app is app and all(map(_holds, compiled.guards))
 
 
-def _holds(guard: tuple[Any, str, Any, bool, int | tuple[Any, ...]]) -> bool:
+def _holds(guard: tuple[Any, str, Any, bool, int | tuple[Any, ...] | None]) -> bool:
     target, attribute, expected, anything, size = guard
     if attribute == "dependency_overrides":
         return True  # plans look at it themselves, and compiling again would not help
     value: Any = getattr(target, attribute, None)
     if isinstance(size, tuple):
         return value is expected and len(value) == len(size) and all(map(operator.is_, value, size))
+    if size is None:
+        return value is None or value is expected
     return (anything or value is expected) and (size < 0 or len(value) == size)

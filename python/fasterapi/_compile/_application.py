@@ -125,10 +125,13 @@ def _guards(place: Place) -> list[Guard]:
         pass  # requests have come through it
     elif place.stack is app.middleware_stack:
         guards.append((app, "middleware_stack", place.stack, False, -1))
-    else:  # it is built with the first request that comes to the application itself
+    else:  # it is taken with the first request that comes to the application itself
         handlers = app.exception_handlers
+        guards.append((app, "middleware_stack", place.stack, False, None))
         guards.append((app, "user_middleware", app.user_middleware, False, ()))
         guards.append((app, "exception_handlers", handlers, False, len(handlers)))
+        guards.append((app, "debug", app.debug, False, -1))
+    guards.append((app.router, "middleware_stack", app.router.middleware_stack, False, -1))
     for router in routers_of(app):
         guards.append((router, "routes", router.routes, False, tuple(router.routes)))
     return guards

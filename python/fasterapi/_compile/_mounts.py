@@ -58,11 +58,37 @@ def mounted_in(above: Place, context: Any, server_root: str) -> tuple[Place, lis
     if app.user_middleware or body_limit_of(app) is not None:
         raise NotCompiled("the application has middleware of its own")
     # That of an application which nobody has called yet is not built: it may still get more.
-    stack = app.middleware_stack or app.build_middleware_stack()
+    stack = app.middleware_stack or _Ready.of(app)
     root, prefix = above.root + mount.path, above.prefix + mount.path
     shown = above.shown + mount.path
     place = Place(app, stack, root, prefix, shown, above, select_of(above, context))
     return place, [(mount, "app", app, False, -1)]
+
+
+class _Ready:
+    """In the place of build_middleware_stack() of an application that nobody has called yet, and
+    that the core leads to: what its plans go by is what it then has, if that is still right."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.stack = app.build_middleware_stack()
+        self.built_of = self.found()
+
+    @classmethod
+    def of(cls, app: FastAPI) -> Any:
+        """The stack that will be its."""
+        vars(app).pop("build_middleware_stack", None)
+        ready = cls(app)
+        vars(app)["build_middleware_stack"] = ready
+        return ready.stack
+
+    def found(self) -> tuple[Any, ...]:
+        app = self.app
+        return app.debug, dict(app.exception_handlers), list(app.user_middleware), app.router
+
+    def __call__(self) -> Any:
+        vars(self.app).pop("build_middleware_stack", None)
+        return self.stack if self.found() == self.built_of else self.app.build_middleware_stack()
 
 
 class _Build:
@@ -83,7 +109,7 @@ class _Build:
 
 def builds_as_usual(app: FastAPI) -> bool:
     """Whether nobody else has replaced its build_middleware_stack()."""
-    return type(vars(app).get("build_middleware_stack")) in (type(None), _Build)
+    return type(vars(app).get("build_middleware_stack")) in (type(None), _Build, _Ready)
 
 
 def when_built(app: FastAPI, install: Install) -> None:

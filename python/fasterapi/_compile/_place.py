@@ -9,8 +9,8 @@ from fastapi import FastAPI
 
 from fasterapi._compile._releases import apply_form_limits, body_limit_of
 
-# (object, attribute, expected, any, size or items)
-Guard = tuple[Any, str, Any, bool, "int | tuple[Any, ...]"]
+# (object, attribute, expected, any, size or items; None: the attribute may be None, too)
+Guard = tuple[Any, str, Any, bool, "int | tuple[Any, ...] | None"]
 Lead = Callable[[dict[str, Any]], None]
 
 
