@@ -121,6 +121,7 @@ FA_API int64_t fa_request_content_length(const fa_request *req);
  * there. A negative `error` (FA_ERR_TIMEOUT, FA_ERR_BODY_TOO_LARGE, FA_ERR_CHUNK, ...)
  * ends it too: answer if you can, the server answers by itself if you don't. When the
  * client goes away fa_request_on_finish() tells, not this.
+ * What was read at once of a body comes at once, of however many chunks it is.
  * `data` is borrowed until the callback returns.
  */
 typedef void fa_body_fn(fa_request *req, fa_slice data, int error, void *user_data);
@@ -129,6 +130,9 @@ typedef void fa_body_fn(fa_request *req, fa_slice data, int error, void *user_da
     10.1.1). Returns 0, or FA_ERR_STATE if the route does not stream or it was called
     before. `user_data` is borrowed until the request's end. */
 FA_API int fa_request_read(fa_request *req, fa_body_fn *fn, void *user_data);
+/** In an fa_body_fn that is given data: whether these are the last. The call without data
+    follows then, at once unless the request is paused. */
+FA_API bool fa_request_body_ends(const fa_request *req);
 /** No data until fa_request_resume(); the client is made to wait (flow control). */
 FA_API void fa_request_pause(fa_request *req);
 FA_API void fa_request_resume(fa_request *req);

@@ -12,12 +12,11 @@ typedef struct Cycle {
     fa_deferred *deferred; /* held while the answer comes later than the handler */
     PyObject *body;        /* bytes received and not yet handed out, or NULL */
     waiters receivers;
-    waiters senders;  /* for the output to drain */
-    bool reading;     /* the body comes piece by piece */
-    bool paused;      /* it does not, until what came was handed out */
-    int64_t received; /* of the body, by on_body() */
-    bool more_body;   /* what is handed out next is not the last */
-    bool handed_out;  /* the last piece of the body was */
+    waiters senders; /* for the output to drain */
+    bool reading;    /* the body comes piece by piece */
+    bool paused;     /* it does not, until what came was handed out */
+    bool more_body;  /* what is handed out next is not the last */
+    bool handed_out; /* the last piece of the body was */
     bool started, complete, disconnected;
     bool full;         /* the output is */
     bool trailers;     /* announced, and still to come */

@@ -10,7 +10,6 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
 {
     Cycle *self = user_data;
     PyObject *piece;
-    wake_fn *wake = waiters_go_on;
 
     if (error != 0) {
         self->disconnected = true; /* for the application there is nothing more to do */
@@ -35,17 +34,11 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
             Py_DECREF((PyObject *)self);
             return;
         }
-        self->received += (int64_t)data.len;
-        if (self->received == fa_request_content_length(req))
+        if (fa_request_body_ends(req))
             return; /* its end follows at once, and belongs to the same message */
-        /* Of chunks, more may have been read with it, of the same message; unless it is
-           long enough for one, or there are none. */
-        if (fa_request_content_length(req) < 0 &&
-            PyBytes_GET_SIZE(self->body) < PAUSE_BYTES)
-            wake = waiters_wake;
     }
     Py_INCREF((PyObject *)self);
-    wake(&self->receivers, self->worker);
+    waiters_go_on(&self->receivers, self->worker);
     if (self->req != NULL && self->body != NULL &&
         PyBytes_GET_SIZE(self->body) >= PAUSE_BYTES) {
         self->paused = true;

@@ -303,6 +303,11 @@ int fa_request_read(fa_request *req, fa_body_fn *fn, void *user_data)
     return req->transport->read(req);
 }
 
+bool fa_request_body_ends(const fa_request *req)
+{
+    return req->body_ends;
+}
+
 void fa_request_pause(fa_request *req)
 {
     if (!req->paused) {

@@ -78,6 +78,7 @@ struct fa_request {
     bool close_after;          /* fa_response_close() */
     bool has_date, has_server; /* among fields_out */
     bool body_whole;           /* the body is all there; if streamed: handed over */
+    bool body_ends;            /* what the body callback is given is the last of it */
     bool read_wanted;          /* fa_request_read() was called */
     bool paused;
     bool told_full;      /* a drain callback is owed */

@@ -165,6 +165,7 @@ static bool take_payload(fa__conn *conn, fa_slice data)
         fa__conn_break_off(conn, FA_ERR_NOMEM);
         return false;
     }
+    req->body_ends = fa__conn_body_is_over(conn);
     ++conn->in_call;
     req->body_fn(req, data, 0, req->body_data);
     --conn->in_call;
@@ -177,7 +178,35 @@ static bool take_payload(fa__conn *conn, fa_slice data)
     return true;
 }
 
-size_t fa__conn_feed_body(fa__conn *conn, const char *p, size_t n, bool *again)
+/* The data of all chunks, moved together: one piece is one message of an application, and
+   a call for each chunk would cost more than that. An error comes when it is fed again,
+   after what was before it. */
+static ptrdiff_t feed_chunks(fa__http1_chunked *decoder, char *p, size_t n,
+                             fa_slice *payload)
+{
+    size_t used = 0, begin = 0, len = 0;
+
+    while (used < n && !decoder->done) {
+        fa_slice piece;
+        ptrdiff_t rv = fa__http1_chunked_feed(decoder, p + used, n - used, &piece);
+
+        if (rv < 0) {
+            if (len == 0)
+                return rv;
+            break;
+        }
+        used += (size_t)rv;
+        if (len == 0)
+            begin = (size_t)(piece.p - p);
+        else if (piece.len > 0)
+            memmove(p + begin + len, piece.p, piece.len);
+        len += piece.len;
+    }
+    *payload = (fa_slice){p + begin, len};
+    return (ptrdiff_t)used;
+}
+
+size_t fa__conn_feed_body(fa__conn *conn, char *p, size_t n, bool *again)
 {
     fa_request *req = conn->req;
     fa_slice payload = {NULL, 0};
@@ -192,9 +221,7 @@ size_t fa__conn_feed_body(fa__conn *conn, const char *p, size_t n, bool *again)
     } else if (n == 0 && !conn->chunked->decoder.done) {
         return 0;
     } else {
-        used = conn->chunked->decoder.done
-                   ? 0
-                   : fa__http1_chunked_feed(&conn->chunked->decoder, p, n, &payload);
+        used = feed_chunks(&conn->chunked->decoder, p, n, &payload);
         if (used < 0) {
             body_failed(conn, (int)used);
             return 0;

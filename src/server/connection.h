@@ -221,9 +221,10 @@ void fa__conn_answer_refusal(fa__conn *conn, int error);
    outlive the buffer it is in. `wanted`: the client may send it. */
 void fa__conn_expect_body(fa__conn *conn, fa_slice head, bool wanted);
 
-/* Takes what it can of the body. Returns how much was used; sets `*again` if the input
-   after it can be worked on. The second skips a body that nobody wants. */
-size_t fa__conn_feed_body(fa__conn *conn, const char *p, size_t n, bool *again);
+/* Takes what it can of the body. Returns how much was used, and may have changed; sets
+   `*again` if the input after it can be worked on. The second skips a body that nobody
+   wants. */
+size_t fa__conn_feed_body(fa__conn *conn, char *p, size_t n, bool *again);
 size_t fa__conn_feed_discard(fa__conn *conn, const char *p, size_t n, bool *again);
 
 /* The request has been answered, its body is not over: the rest is skipped, or the

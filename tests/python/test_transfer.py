@@ -87,27 +87,41 @@ def test_a_client_that_does_not_read(server: peers.Server) -> None:
     assert last[1:] == [ended + 1, 0]
 
 
-def post(server: peers.Server, path: str, chunk: int, pause_s: float) -> peers.Answer:
+def post(
+    server: peers.Server, path: str, piece: int, pause_s: float, chunk: int = 0
+) -> peers.Answer:
+    """`chunk`: how long each is, or 0 for a body of known length."""
+    framing = b"Transfer-Encoding: chunked" if chunk else b"Content-Length: %d" % len(BODY)
+    body = BODY
+    if chunk:
+        parts = [BODY[at : at + chunk] for at in range(0, len(BODY), chunk)]
+        body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in [*parts, b""])
     with server.connect() as s:
-        s.sendall(b"POST %s HTTP/1.1\r\nHost: a\r\n" % path.encode())
-        s.sendall(b"Content-Length: %d\r\n\r\n" % len(BODY))
-        reader, at = peers.Reader(s), 0
-        while at < len(BODY):
-            s.sendall(BODY[at : at + chunk])
-            at += chunk
+        s.sendall(b"POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n" % (path.encode(), framing))
+        reader = peers.Reader(s)
+        for at in range(0, len(body), piece):
+            s.sendall(body[at : at + piece])
             time.sleep(pause_s)
         return peers.answer_of(reader, "POST")
 
 
-@pytest.mark.parametrize("chunk", [10_000, 300_000, len(BODY)])
-def test_upload(server: peers.Server, chunk: int) -> None:
-    answer = post(server, "/timed", chunk, 0.002)
+FRAMINGS = [(0, "length"), (700, "short chunks"), (50_000, "chunks"), (900_000, "long chunks")]
+framings = pytest.mark.parametrize(
+    "chunk", [n for n, _ in FRAMINGS], ids=[name for _, name in FRAMINGS]
+)
+
+
+@framings
+@pytest.mark.parametrize("piece", [10_000, 300_000, 1 << 30])
+def test_upload(server: peers.Server, piece: int, chunk: int) -> None:
+    answer = post(server, "/timed", piece, 0.002, chunk)
     assert (answer.status, answer.whole) == (200, True)
     assert answer.body == BODY
 
 
-def test_there_and_back(server: peers.Server) -> None:
+@framings
+def test_there_and_back(server: peers.Server, chunk: int) -> None:
     """In the server's callbacks, and always in the task of the request."""
-    answer = post(server, "/copy", 20_000, 0.002)
+    answer = post(server, "/copy", 20_000, 0.002, chunk)
     assert answer.whole
     assert answer.body == BODY + b"same"
