@@ -60,3 +60,38 @@ def test_a_fault_is_found(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     assert run.returncode == 1, f"{run.stdout}\n{run.stderr}"
     assert re.search(r"^received: compiled .*\{\}'$", run.stdout, re.M), run.stdout
     assert list(tmp_path.glob("1-*.py"))
+
+
+def test_slices(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """A long run goes on where it was broken off; a slice whose process dies is a difference."""
+
+    def run(*program: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [
+                *(sys.executable, *program, "--kept", str(tmp_path), "--per-app", "100"),
+                *("--slice", "100", "--requests", "200"),
+            ],
+            capture_output=True,
+            text=True,
+            env=peers.environment(site),
+            timeout=300,
+        )
+
+    done = run("-m", "fuzz_compiled.slices")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"(?m)^ *200  requests$", done.stdout) and "2 slices, 0 diff" in done.stdout
+    first, second = sorted(tmp_path.glob("*.json"))
+    before = second.stat().st_mtime_ns
+    first.unlink()
+    done = run("-c", DIES)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "slice 0: no result, exit code 7\n" in done.stdout
+    assert second.stat().st_mtime_ns == before
+
+
+DIES = """
+import os, sys
+from fuzz_compiled import slices
+slices.share = lambda *_: os._exit(7)
+sys.exit(slices.main())
+"""

@@ -4,9 +4,9 @@ Generated applications under both tiers, in one process each. A difference is sh
 application's source, which is kept in --found, and with the request."""
 
 import argparse
-import asyncio
 import collections
 import gc
+import itertools
 import logging
 import multiprocessing
 import pathlib
@@ -16,7 +16,8 @@ import warnings
 from collections.abc import Iterator
 
 from fuzz_compiled.apps import app_of
-from fuzz_compiled.sides import Engine, Seen, Uvicorn, answer_in
+from fuzz_compiled.clock import Loop, end_threads
+from fuzz_compiled.sides import Engine, Seen, Uvicorn, answer_in, load
 from fuzz_compiled.traffic import Exchange, Traffic
 from fuzz_compiled.values import Dice
 
@@ -40,23 +41,25 @@ class Run:
             return
         end = time.monotonic() + self.arguments.seconds
         wanted = self.arguments.requests // self.arguments.processes
-        number = self.number
-        while self.counts["requests"] < wanted and len(self.differences) < SHOWN:
+        for number in itertools.count(self.number, self.arguments.processes):
+            if self.counts["requests"] >= wanted or len(self.differences) >= SHOWN:
+                return
             if time.monotonic() > end:
                 self.counts["out of time"] += 1
                 return
             yield number
-            number += self.arguments.processes
 
-    def steps(self, loop: asyncio.BaseEventLoop) -> Iterator[None]:
+    def steps(self, loop: Loop) -> Iterator[None]:
         for number in self.apps():
             yield from self.one_app(f"{self.arguments.seed}:{number}", loop)
 
-    def one_app(self, seed: str, loop: asyncio.BaseEventLoop) -> Iterator[None]:
+    def one_app(self, seed: str, loop: Loop) -> Iterator[None]:
         app = app_of(seed)
         try:
-            sides = [Engine(app.source, loop, compiled) for compiled in (False, True)]
-            reference = Uvicorn(app.source, loop)
+            # uvicorn's is that of the first; it is not asked where requests change something.
+            modules = [load(app.source), load(app.source)]
+            sides = [Engine(modules[0], loop, False), Engine(modules[1], loop, True)]
+            reference = Uvicorn(modules[0], loop)
         except Exception as error:  # FastAPI refuses it, as it may
             self.counts["refused apps"] += 1
             if self.arguments.verbose:
@@ -76,6 +79,9 @@ class Run:
                 yield from reference.run(exchange)
                 self.judge_reference(name, app.source, exchange, [reference.seen, seen[1]])
             self.judge(name, app.source, exchange, seen)
+            if self.hangs(exchange, seen):  # its limiters have no tokens left
+                self.counts["apps that wait for ever"] += 1
+                break
             if len(self.differences) >= SHOWN:
                 break
         for side in (*sides, reference):
@@ -105,11 +111,23 @@ class Run:
         if exchange.abrupt:
             # How far they come before they learn that the client is gone is a matter of time.
             asgi, compiled = Seen(), Seen()
+        if exchange.large:
+            # A plan has read it; what nobody reads ends the connection.
+            asgi.received = asgi.received.replace(b"\r\nconnection: close", b"")
+            compiled.received = compiled.received.replace(b"\r\nconnection: close", b"")
+            asgi.closed = compiled.closed
         if exchange.cut and not collections.Counter(compiled.said) - collections.Counter(asgi.said):
             # A plan begins with the whole body; without it the application is not called.
             asgi.said = compiled.said
         if asgi != compiled or self.stray or any(one.stuck for one in seen):
             self.tell(name, source, exchange, seen, ("asgi", "compiled"))
+
+    @staticmethod
+    def hangs(exchange: Exchange, seen: list[Seen]) -> bool:
+        """A whole request without any answer: what comes later on the connection waits, too."""
+        if exchange.ends or exchange.cut:
+            return False
+        return any(not one.received and not one.closed for one in seen)
 
     def judge_reference(
         self, name: str, source: str, exchange: Exchange, seen: list[Seen]
@@ -146,9 +164,8 @@ class Run:
         print(self.differences[-1], flush=True)
 
 
-def take_turns(loop: asyncio.BaseEventLoop, steps: Iterator[None]) -> None:
+def take_turns(loop: Loop, steps: Iterator[None]) -> None:
     """Outside of any task: a guest's poll() steps coroutines as tasks of their own."""
-    last = time.monotonic()
 
     def turn() -> None:
         try:
@@ -169,18 +186,20 @@ def share(arguments: argparse.Namespace, number: int) -> tuple[collections.Count
     run = Run(arguments, number)
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    loop = asyncio.SelectorEventLoop()
+    gc.freeze()  # what was imported need not be looked through each time
+    loop = Loop()
     loop.set_exception_handler(lambda _, context: run.stray.append(str(context)))
     sys.unraisablehook = lambda what: run.stray.append(f"{what.err_msg} {what.exc_value!r} {what.object!r}")
     take_turns(loop, run.steps(loop))
     gc.collect()
+    end_threads()
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
     run.differences += [f"stray: {text}" for text in run.stray]
     return run.counts, run.differences
 
 
-def options() -> argparse.Namespace:
+def parser_of() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--requests", type=int, default=10_000)
@@ -191,11 +210,11 @@ def options() -> argparse.Namespace:
     parser.add_argument("--app", type=int, help="this one only")
     parser.add_argument("--found", default=ROOT / "fuzz/found/compiled")
     parser.add_argument("--verbose", action="store_true")
-    return parser.parse_args()
+    return parser
 
 
 def main() -> int:
-    arguments = options()
+    arguments = parser_of().parse_args()
     began = time.monotonic()
     if arguments.processes == 1:
         shares = [share(arguments, 0)]

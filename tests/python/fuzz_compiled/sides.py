@@ -3,29 +3,26 @@
 Everything runs in one thread and one loop: the client writes into one end of a socket pair,
 lets the server take its turns until nothing moves any more, and reads."""
 
-import asyncio
 import dataclasses
 import re
 import socket
 import sys
-import threading
 import traceback
 import types
 from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
-from anyio._backends._asyncio import WorkerThread
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from fasterapi import _core
-from fasterapi._own_threads import WorkerThread as Own
+from fuzz_compiled.clock import Loop, threads_are_busy
 from fuzz_compiled.traffic import Exchange
 
 FILE = "generated_app.py"
-STUCK = 20_000  # turns; nothing that is generated takes so long
-QUIET = 2  # turns in which nothing happens
+STUCK = 20_000  # turns; nothing that is generated takes so many
+QUIET = 2  # looks that find nothing
 
 FREE = {
     "limit_min_rate": 0,
@@ -79,22 +76,12 @@ def load(source: str) -> types.ModuleType:
     return module
 
 
-def threads_are_busy() -> bool:
-    """Those of anyio and of ours, in which `def` functions run. One that has its task done
-    has told the loop before."""
-    return any(
-        thread.pool.unfinished if isinstance(thread, Own) else thread.queue.unfinished_tasks
-        for thread in threading.enumerate()
-        if isinstance(thread, WorkerThread)
-    )
-
-
 class Side:
     """Steps are generators: at each yield the loop takes a turn."""
 
-    def __init__(self, source: str, loop: asyncio.BaseEventLoop) -> None:
+    def __init__(self, module: types.ModuleType, loop: Loop) -> None:
         self.loop = loop
-        self.module = load(source)
+        self.module = module
         self.seen = Seen()
         self.socket: socket.socket | None = None
 
@@ -122,12 +109,21 @@ class Side:
         self.seen.said = list(self.module.said)
 
     def settle(self) -> Iterator[None]:
+        """Until the server waits for the client, who waits for the server. What is not of the
+        application costs as few turns as can be: most requests need none of the loop's."""
         quiet = turns = 0
         while quiet < QUIET:
-            moved = self.turn()
-            quiet = 0 if self.read() or moved else quiet + 1
+            self.turn()
+            quiet = 0 if self.read() else quiet + 1
+            if self.loop.has_work():
+                quiet = 0
+            elif threads_are_busy():
+                quiet = 0
+                self.seen.stuck = not self.loop.wait(self.fileno())
+            elif not self.in_loop:
+                continue
             turns += 1
-            if turns > STUCK:
+            if turns > STUCK or self.seen.stuck:
                 self.seen.stuck = True
                 return
             yield
@@ -146,19 +142,17 @@ class Side:
         self.seen.closed = found == b""
         return True
 
-    def is_busy(self) -> bool:
-        """Callbacks of the loop wait for their turn, timers for their time, or threads work. Who waits for the
-        client waits for us."""
-        soon = self.loop.time() + 1
-        timers = any(t.when() < soon and not t.cancelled() for t in self.loop._scheduled)
-        return bool(self.loop._ready) or timers or threads_are_busy()
+    in_loop = False  # whether the loop watches its sockets
 
     def connect(self) -> Iterator[None]:
         raise NotImplementedError
 
-    def turn(self) -> bool:
-        """Lets the server work; whether something is still going on."""
-        raise NotImplementedError
+    def turn(self) -> None:
+        """Lets the server work, if the loop does not."""
+
+    def fileno(self) -> int:
+        """Readable when threads have told the server something, or -1."""
+        return -1
 
     def close(self) -> Iterator[None]:
         if self.socket is not None:
@@ -170,8 +164,8 @@ class Side:
 class Engine(Side):
     """Ours. `compiled` says by which tier."""
 
-    def __init__(self, source: str, loop: asyncio.BaseEventLoop, compiled: bool) -> None:
-        super().__init__(source, loop)
+    def __init__(self, module: types.ModuleType, loop: Loop, compiled: bool) -> None:
+        super().__init__(module, loop)
         self.plans: list[_core.Plan] = []
         self.reason = ""
         self.entrance: Any = None
@@ -211,9 +205,11 @@ class Engine(Side):
         served.detach()
         yield
 
-    def turn(self) -> bool:
+    def turn(self) -> None:
         self.worker.poll()
-        return self.is_busy()
+
+    def fileno(self) -> int:
+        return self.worker.fileno()
 
     def close(self) -> Iterator[None]:
         yield from super().close()
@@ -224,8 +220,10 @@ class Engine(Side):
 class Uvicorn(Side):
     """The reference. Its log is held elsewhere."""
 
-    def __init__(self, source: str, loop: asyncio.BaseEventLoop) -> None:
-        super().__init__(source, loop)
+    in_loop = True
+
+    def __init__(self, module: types.ModuleType, loop: Loop) -> None:
+        super().__init__(module, loop)
         self.config = uvicorn.Config(
             self.module.app,
             http="httptools",
@@ -251,9 +249,6 @@ class Uvicorn(Side):
         while not made.done():
             yield
         made.result()
-
-    def turn(self) -> bool:
-        return self.is_busy()
 
 
 @dataclasses.dataclass

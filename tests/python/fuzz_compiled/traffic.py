@@ -14,6 +14,7 @@ MEDIA = ("application/json; charset=utf-8", "Application/JSON", "application/x+j
          "application/json, text/html", "multipart/form-data; boundary=x", " application/json ",
          "application/vnd.api+json", "application/json ;x", "json", "application/x-www-form-urlencoded")  # fmt: skip
 ODD_PATHS = ("/", "//", "/openapi.json", "/docs", "/none", "/%0A", "/%2F", "/a%20b", "/r1/", "/%FF", "/\xe9", "/a/../b", "/.", "/sub", "/%00")
+LARGE = 60_000  # bytes of a body
 
 
 @dataclasses.dataclass
@@ -26,6 +27,7 @@ class Exchange:
     plain: bool = True  # uvicorn reads the same message in it
     pipelined: bool = False
     cut: bool = False  # it ends within a message
+    large: bool = False  # a body that is not skipped when nobody reads it
 
 
 def quoted(dice: Dice, text: str) -> str:
@@ -169,7 +171,7 @@ class Traffic:
         head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
         plain = head.isascii() and b"HTTP/1.0" not in head and method != "BREW"
         plain = plain and not any(line[-1] in " \t" for line in lines)  # uvicorn keeps it
-        plain = plain and len(payload) < 60_000  # docs/differences-uvicorn.md: not read
+        plain = plain and len(payload) < LARGE  # docs/differences-uvicorn.md: not read
         return head, payload, plain
 
     def chunks(self, body: bytes):
@@ -183,6 +185,14 @@ class Traffic:
     def exchange(self) -> Exchange:
         dice = self.dice
         messages = [self.message() for _ in range(dice.randrange(2, 5) if dice.chance(0.02) else 1)]
+        # Whoever writes the next request before the answer does not know of its change.
+        changes = [head.split(b" ", 2)[1].startswith(b"/mutate") for head, _, _ in messages]
+        if any(changes[:-1]):
+            messages = messages[: changes.index(True) + 1]
+        # How much of a large body is left when nobody wants it is a matter of time.
+        if any(len(body) > LARGE for _, body, _ in messages):
+            messages = messages[:1]
+        large = len(messages[0][1]) > LARGE
         sent = b"".join(head + body for head, body, _ in messages)
         pipelined = len(messages) > 1
         plain = not pipelined and messages[0][2]
@@ -193,5 +203,5 @@ class Traffic:
         if dice.chance(0.05) and len(sent) > 3:
             cuts = sorted(dice.sample(range(1, len(sent)), dice.randrange(1, 3)))
             bounds = [0, *cuts, len(sent)]
-            return Exchange([sent[a:b] for a, b in zip(bounds, bounds[1:])], False, False, plain, pipelined)
-        return Exchange([sent], dice.chance(0.005), False, plain, pipelined)
+            return Exchange([sent[a:b] for a, b in zip(bounds, bounds[1:])], False, False, plain, pipelined, large=large)
+        return Exchange([sent], dice.chance(0.005), False, plain, pipelined, large=large)

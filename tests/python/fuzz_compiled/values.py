@@ -5,7 +5,8 @@ Python for what endpoints return."""
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 
 class Dice(random.Random):
@@ -15,6 +16,10 @@ class Dice(random.Random):
 
     def chance(self, share: float) -> bool:
         return self.random() < share
+
+    def choice(self, among: Sequence) -> Any:
+        """Cheaper than what it replaces; each request takes dozens."""
+        return among[int(self.random() * len(among))]
 
 
 # Spellings that some type takes, or that a parser may stumble over.
