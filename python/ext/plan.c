@@ -265,6 +265,12 @@ plan_get_served(PyObject *op, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+plan_get_behind(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(((Plan *)op)->behind);
+}
+
+static PyObject *
 plan_get_directed(PyObject *op, void *Py_UNUSED(closure))
 {
     return PyLong_FromUnsignedLongLong(((Plan *)op)->directed);
@@ -317,6 +323,8 @@ static PyGetSetDef plan_getset[] = {
     {"served", plan_get_served, NULL, PyDoc_STR("Requests that it answered."), NULL},
     {"directed", plan_get_directed, NULL,
      PyDoc_STR("Requests that it left to FastAPI's own handler of the route."), NULL},
+    {"behind", plan_get_behind, NULL,
+     PyDoc_STR("Of these, the requests that came to it through the application."), NULL},
     {"passed_on", plan_get_passed_on, NULL,
      PyDoc_STR("Requests that it left to the application."), NULL},
     {"demoted", plan_get_demoted, NULL, PyDoc_STR("Whether demote() was called."), NULL},

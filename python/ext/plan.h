@@ -100,6 +100,7 @@ typedef struct Plan {
     int status;
     unsigned long long served;    /* requests that it answered */
     unsigned long long directed;  /* left to `direct` */
+    unsigned long long behind;    /* of both, those found behind middleware */
     unsigned long long passed_on; /* left to the application */
     PyObject *sampler; /* sampler(run): the coroutine that answers a request in place of
                           the endpoint, as a runner does; or NULL */

@@ -187,6 +187,7 @@ table_bind(PyObject *op, PyObject *args)
         plan_scope_init(&input, table->core, table->arena, scope, captures, body))
         bound = plan_bind(plan, &input.input, values, &read);
     fa_arena_reset(table->arena);
+    ++plan->behind;
     if (bound == PLAN_UNBOUND) {
         ++plan->directed;
         Py_RETURN_NONE;
@@ -209,6 +210,7 @@ table_direct(PyObject *op, PyObject *plan)
         PyErr_SetString(PyExc_TypeError, "a Plan is asked for");
         return NULL;
     }
+    ++((Plan *)plan)->behind;
     ++((Plan *)plan)->directed;
     Py_RETURN_NONE;
 }

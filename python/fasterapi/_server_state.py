@@ -73,11 +73,13 @@ class ServerState:
 
     @property
     def tiers(self) -> dict[str, int]:
-        """Requests by the tier that has served them."""
+        """Requests by the tier that has served them, behind middleware or not."""
         if self.worker is None:
             return {}
         found = {"compiled": sum(plan.served for plan in self.misses), "direct": 0}
         for route in self.routes:
             for tier in found:
                 found[tier] += route.requests.get(tier, 0)
-        return {**found, "asgi": self.worker.counters()["through_asgi"]}
+        # Middleware may call what is behind it more than once for a request.
+        behind = sum(route.behind for route in self.routes)
+        return {**found, "asgi": max(0, self.worker.counters()["through_asgi"] - behind)}

@@ -96,6 +96,22 @@ def test_overrides() -> None:
     assert client.get("/thread").json() == 1
 
 
+class Around:
+    def __init__(self, below):
+        self.below = below
+
+    async def __call__(self, scope, receive, send):
+        await self.below(scope, receive, send)
+
+
+def test_behind_middleware() -> None:
+    inner = FastAPI(routes=app.routes)
+    inner.add_middleware(Around)
+    behind = TestClient(inner)
+    assert behind.get("/waits").json() == 1
+    assert behind.get("/missing").status_code == 404
+
+
 def test_new_routes() -> None:
     assert client.get("/new").status_code == 404
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as xml
 
+import peers
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -112,6 +113,17 @@ def test_patched(site: pathlib.Path, patch: str) -> None:
     assert f"{patch.replace(':', '.')} was replaced by patched() of " in found["reason"]
     assert found["percent_compiled"] == 0
     assert {row["tier"] for row in found["routes"]} == {"asgi"}
+
+
+def test_told_at_the_end(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """A request behind middleware is one of its plan's, and of nobody else."""
+    options = ("forwarded_app:behind", "--engine", "auto", "--port", "0")
+    with peers.serving("fasterapi", site, tmp_path, *options) as server:
+        for path in (b"/who", b"/q?i=1", b"/missing"):
+            with server.connect() as s:
+                s.sendall(b"GET %s HTTP/1.1\r\nHost: test\r\n\r\n" % path)
+                peers.answer_of(peers.Reader(s), "GET")
+    assert "requests by tier: 2 compiled, 0 direct, 1 asgi\n" in server.text("err")
 
 
 def test_patched_is_told_at_start(site: pathlib.Path) -> None:

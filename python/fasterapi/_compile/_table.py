@@ -52,6 +52,11 @@ class Route:
         counts = {"compiled": served, "direct": directed, "asgi": self.plan.passed_on}
         return {tier: count for tier, count in counts.items() if count}
 
+    @property
+    def behind(self) -> int:
+        """Of these, how many came through middleware, and so through the application."""
+        return 0 if self.plan is None else self.plan.behind
+
 
 @dataclasses.dataclass
 class Compiled:
@@ -64,6 +69,15 @@ class Compiled:
     table: tuple[tuple[Any, ...], ...]
     misses: list[_core.Plan]  # those for paths and methods that it does not have
     entrance: Any = None  # what to call in place of `app`, or None
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """Those that its routes have met, by tier."""
+        counts = {"compiled": 0, "direct": 0, "asgi": 0}
+        for route in self.routes:
+            for tier, count in route.requests.items():
+                counts[tier] += count
+        return counts
 
     @property
     def counts(self) -> dict[str, int]:

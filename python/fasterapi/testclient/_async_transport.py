@@ -15,7 +15,7 @@ import h11
 from fasterapi.testclient import _wire
 from fasterapi.testclient._counters import counters
 from fasterapi.testclient._exchange import HttpExchange, in_asyncio
-from fasterapi.testclient._plans import table_of
+from fasterapi.testclient._plans import plans_of
 from fasterapi.testclient._transport import DEFAULT_PORTS, errors_of_httpx, fields_of
 
 MODULES = ("httpx2", "httpx")
@@ -53,8 +53,8 @@ def _through_engine(httpx: Any, stock: Any) -> Any:
     async def handle_async_request(self: Any, request: Any) -> Any:
         if not await in_asyncio():
             return await stock(self, request)
-        routes = None if self.root_path else table_of(self, self.app)
-        exchange = HttpExchange(self.app, _scope_of(self, request), routes, paced=False)
+        plans = None if self.root_path else plans_of(self, self.app)
+        exchange = HttpExchange(self.app, _scope_of(self, request), plans, paced=False)
         pieces = [piece async for piece in request.stream]
         with errors_of_httpx(httpx, request):
             headers = request.headers.raw

@@ -12,14 +12,16 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from fasterapi import _core
 from fasterapi._server_state import tasks_of
 from fasterapi.testclient._counters import counters
-from fasterapi.testclient._plans import Table
+
+if TYPE_CHECKING:
+    from fasterapi._compile._table import Compiled
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -54,9 +56,9 @@ async def in_asyncio() -> bool:
 class Exchange:
     """Opened and closed in the loop; attributes are read by the thread of the test."""
 
-    def __init__(self, app: Any, scope: dict[str, Any], routes: Table | None = None) -> None:
+    def __init__(self, app: Any, scope: dict[str, Any], plans: Compiled | None = None) -> None:
         self.app = app
-        self.routes = routes  # that the engine may serve by plans
+        self.plans = plans  # by which the engine may serve it
         self.given = scope  # what the scope says in place of the socket
         self.socket: socket.socket  # the test's end
         self.entered = False  # the application was called, or a plan in its place
@@ -77,8 +79,8 @@ class Exchange:
             self._run,
             self._loop,
             on_error=self._report,
-            routes=self.routes,
-            watch=self if self.routes is not None else None,
+            routes=self.plans.table if self.plans is not None else None,
+            watch=self if self.plans is not None else None,
             server_header="",
             date_header=False,
             **NO_HURRY,
@@ -140,7 +142,7 @@ class Exchange:
 
     async def _run(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         self.entered = True
-        counters.count("asgi")
+        before = self._by_plans()
         self.fit_scope(scope)
         try:
             with self._scope:
@@ -149,7 +151,19 @@ class Exchange:
             self.error = error
             raise
         finally:
+            counters.count(self._tier_since(before))
             self.finished.set_result(None)
+
+    def _by_plans(self) -> dict[str, int]:
+        return {} if self.plans is None else self.plans.requests
+
+    def _tier_since(self, before: dict[str, int]) -> str:
+        """A plan behind middleware may have answered: nobody but its counters tells. They may
+        take two requests for each other that the same client sends at once."""
+        for tier, count in self._by_plans().items():
+            if tier != "asgi" and count > before[tier]:
+                return tier
+        return "asgi"
 
     def fit_scope(self, scope: dict[str, Any]) -> None:
         extensions = {**scope.get("extensions", {}), **self.given["extensions"]}
@@ -166,9 +180,9 @@ class HttpExchange(Exchange):
     """One request. `paced`: each piece of the answer waits until the test asks for it."""
 
     def __init__(
-        self, app: Any, scope: dict[str, Any], routes: Table | None = None, *, paced: bool
+        self, app: Any, scope: dict[str, Any], plans: Compiled | None = None, *, paced: bool
     ) -> None:
-        super().__init__(app, scope, routes)
+        super().__init__(app, scope, plans)
         self.at_once = False  # a plan has given the whole answer
         self.started = False  # an answer of its own has begun
         self.debug_info: dict[str, Any] | None = None

@@ -4,20 +4,21 @@ when what they were made of has changed."""
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fasterapi._compile import NotCompiled, compile_app, is_current
 
-Table = tuple[Any, ...]
+if TYPE_CHECKING:
+    from fasterapi._compile._table import Compiled
 
 # "auto": by plans, where there are any; "asgi": every request through the application.
 engine = "asgi"
 _compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
-def table_of(transport: Any, app: Any) -> Table | None:
-    """What a worker takes as `routes`, or None. Kept for as long as the transport is there:
-    plans hold their application, and would keep it for ever."""
+def plans_of(transport: Any, app: Any) -> Compiled | None:
+    """Kept for as long as the transport is there: plans hold their application, and would keep
+    it for ever."""
     if engine == "asgi":
         return None
     found = _compiled.get(transport)
@@ -27,4 +28,4 @@ def table_of(transport: Any, app: Any) -> Table | None:
     except NotCompiled:
         _compiled.pop(transport, None)
         return None
-    return found.table
+    return found

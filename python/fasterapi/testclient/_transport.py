@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h11
 from starlette import testclient as stock
 
 from fasterapi.testclient import _wire
 from fasterapi.testclient._exchange import HttpExchange, runs_asyncio
-from fasterapi.testclient._plans import Table, table_of
+from fasterapi.testclient._plans import plans_of
 from fasterapi.testclient._websocket import EngineSession
+
+if TYPE_CHECKING:
+    from fasterapi._compile._table import Compiled
 
 httpx: Any = vars(stock)["httpx"]
 
@@ -45,8 +48,8 @@ class EngineTransport(StockTransport):
                 return super().handle_request(request)
             return self._through_engine(request, portal, stack)
 
-    def _routes(self) -> Table | None:
-        return None if self.root_path else table_of(self, self.app)
+    def _plans(self) -> Compiled | None:
+        return None if self.root_path else plans_of(self, self.app)
 
     def _upgrade(self, request: Any) -> Any:
         try:
@@ -61,7 +64,7 @@ class EngineTransport(StockTransport):
             head = _wire.head_of(method, request.url.raw_path, headers)
             body = _wire.framed(headers, _pieces_of(request))
         paced = READ_AT_ONCE not in request.extensions
-        exchange = HttpExchange(self.app, self._scope_of(request), self._routes(), paced=paced)
+        exchange = HttpExchange(self.app, self._scope_of(request), self._plans(), paced=paced)
         portal.call(exchange.open)
         answer = Answer(self, portal, exchange, _wire.Wire(exchange.socket, method, head + body))
         stack.push(answer.close)
