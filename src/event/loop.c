@@ -15,6 +15,7 @@ struct fa__loop {
     fa__backend backend;
     fa_allocator alloc;
     fa__msec now;
+    uint64_t now_ns;
     fa__msec armed_for; /* what the timer in the descriptor is set to, FA__NEVER: off */
     bool timers_in_fd;
     int batch_n;
@@ -43,6 +44,12 @@ static void on_wake_io(fa__io *io, unsigned ready)
         loop->wake_fn(loop->wake_ctx);
 }
 
+static void read_clock(fa__loop *loop)
+{
+    loop->now_ns = fa__clock_monotonic_ns();
+    loop->now = loop->now_ns / 1000000;
+}
+
 static int open_wake_fds(int fds[2])
 {
 #if defined(__linux__)
@@ -68,7 +75,7 @@ int fa__loop_new(fa__loop **out, const fa__loop_options *options)
     if (loop == NULL)
         return FA_ERR_NOMEM;
     loop->alloc = *alloc;
-    loop->now = fa__clock_monotonic_ms();
+    read_clock(loop);
     loop->armed_for = FA__NEVER;
     loop->timers_in_fd = options->timers_in_fd;
     loop->wake_io.fd = loop->wake_write_fd = -1;
@@ -190,7 +197,7 @@ int fa__loop_poll(fa__loop *loop, int timeout_ms)
 
     if (n < 0)
         return n;
-    loop->now = fa__clock_monotonic_ms();
+    read_clock(loop);
     loop->batch_n = n;
     for (int i = 0; i < n; ++i) {
         fa__io *io = loop->batch[i].io;
@@ -211,9 +218,14 @@ fa__msec fa__loop_now(const fa__loop *loop)
     return loop->now;
 }
 
+uint64_t fa__loop_now_ns(const fa__loop *loop)
+{
+    return loop->now_ns;
+}
+
 void fa__loop_update_now(fa__loop *loop)
 {
-    loop->now = fa__clock_monotonic_ms();
+    read_clock(loop);
 }
 
 fa__timer_wheel *fa__loop_timers(fa__loop *loop)

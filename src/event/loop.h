@@ -58,6 +58,7 @@ int fa__loop_poll(fa__loop *loop, int timeout_ms);
 
 /* The time of the current batch: monotonic milliseconds, read once a batch. */
 fa__msec fa__loop_now(const fa__loop *loop);
+uint64_t fa__loop_now_ns(const fa__loop *loop);
 
 /* Reads the clock anew, for work that is done outside of fa__loop_poll(). */
 void fa__loop_update_now(fa__loop *loop);

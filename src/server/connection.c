@@ -333,7 +333,8 @@ static void put_in_order(fa__conn *conn)
 {
     fa_worker *w = conn->worker;
 
-    fa__conn_flush(conn);
+    if (!fa__conn_joins_batch(conn))
+        fa__conn_flush(conn);
     if (!conn->broken && waits_for_room(conn) && !fa__conn_unsent(conn))
         fa__worker_resume_later(w, conn); /* no event will come for that */
     if (w->draining && conn->input == FA__INPUT_STREAM && !conn->told_shutdown)
@@ -460,7 +461,7 @@ void fa__conn_del(fa__conn *conn, int error)
 
     conn->broken = true;
     ++conn->in_call; /* callbacks below must not end it again */
-    if (w->corked == conn)
+    if (w->corked == conn || conn->batched)
         fa__conn_flush(conn);
     end_request(conn, error);
     if (conn->upgrade != NULL)

@@ -109,6 +109,7 @@ struct fa__conn {
     bool in_feed;     /* feed() is on the stack */
     bool in_resume;
     bool broken;        /* the socket is of no more use */
+    bool batched;       /* its answer waits in the worker's batch */
     bool eof;           /* the client has sent its last byte */
     bool close_after;   /* no further request after this one */
     bool chunked_out;   /* the answer under way is chunked */
@@ -266,6 +267,13 @@ int fa__conn_put_held(fa__conn *conn, fa_slice data, const fa__hold *hold);
 
 /* Sends what is queued, as far as the socket takes it. */
 void fa__conn_flush(fa__conn *conn);
+
+/* Of a connection that is to be settled: whether its answer can wait for the others of
+   the batch, and does. In batch.c. */
+bool fa__conn_joins_batch(fa__conn *conn);
+
+/* Sends `n` bytes of the worker's buffer; what the socket does not take is kept. */
+void fa__conn_send(fa__conn *conn, const char *p, size_t n);
 
 /* The socket took `n` bytes, of perhaps more that are waiting. */
 void fa__conn_note_sent(fa__conn *conn, size_t n);

@@ -9,9 +9,11 @@
 
 size_t fa__conn_pending(const fa__conn *conn)
 {
-    size_t corked = conn->worker->corked == conn ? conn->worker->out_len : 0;
-    size_t n = conn->out.len - conn->out_at + corked;
+    const fa_worker *w = conn->worker;
+    size_t n = conn->out.len - conn->out_at;
 
+    if (w->corked == conn)
+        n += w->out_len - w->out_from;
     if (conn->held != NULL)
         n += fa__held_left(conn->held);
     if (conn->sending != NULL) {
@@ -28,13 +30,20 @@ bool fa__conn_is_full(const fa__conn *conn)
            fa__conn_pending(conn) > fa__conn_limits(conn)->max_pending_bytes;
 }
 
+/* What was corked has gone elsewhere. */
+static void drop_corked(fa_worker *w)
+{
+    w->corked = NULL;
+    if (w->batch_count == 0)
+        w->out_from = 0;
+    w->out_len = w->out_from;
+}
+
 static void mark_broken(fa__conn *conn, int error)
 {
     fa__conn_break_off(conn, error);
-    if (conn->worker->corked == conn) {
-        conn->worker->corked = NULL;
-        conn->worker->out_len = 0;
-    }
+    if (conn->worker->corked == conn)
+        drop_corked(conn->worker);
 }
 
 void fa__conn_note_sent(fa__conn *conn, size_t n)
@@ -88,19 +97,26 @@ static size_t send_some(fa__conn *conn, const char *p, size_t n)
     return 0;
 }
 
+void fa__conn_send(fa__conn *conn, const char *p, size_t n)
+{
+    size_t sent;
+
+    if (n == 0 || conn->broken)
+        return;
+    sent = send_some(conn, p, n);
+    if (!conn->broken)
+        (void)keep(conn, p + sent, n - sent);
+}
+
 /* Sends the corked bytes; what is left becomes the connection's own. */
 static void uncork(fa__conn *conn)
 {
     fa_worker *w = conn->worker;
-    size_t n = w->out_len, sent;
+    const char *p = w->out + w->out_from;
+    size_t n = w->out_len - w->out_from;
 
-    w->corked = NULL;
-    w->out_len = 0;
-    if (n == 0 || conn->broken)
-        return;
-    sent = send_some(conn, w->out, n);
-    if (!conn->broken)
-        (void)keep(conn, w->out + sent, n - sent);
+    drop_corked(w);
+    fa__conn_send(conn, p, n);
 }
 
 /* Returns whether the socket took all of what one call can give it. */
@@ -135,8 +151,11 @@ static void send_held(fa__conn *conn)
 
 void fa__conn_flush(fa__conn *conn)
 {
-    size_t left = conn->out.len - conn->out_at;
+    size_t left;
 
+    if (conn->batched)
+        fa__worker_send_batch(conn->worker);
+    left = conn->out.len - conn->out_at;
     if (left > 0 && !conn->broken) {
         conn->out_at += send_some(conn, conn->out.p + conn->out_at, left);
         if (conn->out_at == conn->out.len) {
@@ -185,6 +204,8 @@ char *fa__conn_reserve(fa__conn *conn, size_t n)
 {
     fa_worker *w = conn->worker;
 
+    if (conn->batched)
+        fa__worker_send_batch(w);
     if (conn->broken)
         return NULL;
     if (behind(conn) != NULL)
@@ -192,6 +213,7 @@ char *fa__conn_reserve(fa__conn *conn, size_t n)
     if (conn->out.len == conn->out_at && n <= FA__WORKER_OUT_BYTES) {
         cork(conn);
         if (n > FA__WORKER_OUT_BYTES - w->out_len) {
+            fa__worker_send_batch(w);
             uncork(conn);
             if (conn->broken)
                 return NULL;
@@ -226,26 +248,25 @@ void fa__conn_commit(fa__conn *conn, const char *end)
 static int put_large(fa__conn *conn, fa_slice data)
 {
     fa_worker *w = conn->worker;
-    size_t head = w->corked == conn ? w->out_len : 0;
+    const char *begun = w->out + w->out_from;
+    size_t head = w->corked == conn ? w->out_len - w->out_from : 0;
     union {
         const char *in;
         void *out;
     } unconst = {data.p}; /* struct iovec knows no const */
-    struct iovec vectors[2] = {{w->out, head}, {unconst.out, data.len}};
+    struct iovec vectors[2] = {{w->out + w->out_from, head}, {unconst.out, data.len}};
     ptrdiff_t sent = head > 0 ? fa__stream_writev(conn->io.fd, vectors, 2)
                               : fa__stream_write(conn->io.fd, data.p, data.len);
     size_t n = sent > 0 ? (size_t)sent : 0, of_head = n < head ? n : head;
 
-    if (w->corked == conn) {
-        w->corked = NULL;
-        w->out_len = 0;
-    }
+    if (w->corked == conn)
+        drop_corked(w);
     if (sent < 0 && sent != FA__ERR_WOULD_BLOCK) {
         mark_broken(conn, FA_ERR_CLOSED);
         return FA_ERR_CLOSED;
     }
     fa__conn_note_sent(conn, n);
-    if (keep(conn, w->out + of_head, head - of_head) != 0)
+    if (keep(conn, begun + of_head, head - of_head) != 0)
         return FA_ERR_NOMEM;
     n -= of_head;
     return keep(conn, data.p + n, data.len - n);
@@ -280,9 +301,9 @@ static int begin_held(fa__conn *conn)
         fa__pace_begin(&conn->writing, fa__loop_now(w->loop));
     rv = fa__held_new(&conn->held, &w->shared->alloc);
     if (rv == 0 && w->corked == conn) {
-        rv = fa__buf_append(&conn->held->tail, w->out, w->out_len);
-        w->corked = NULL;
-        w->out_len = 0;
+        rv = fa__buf_append(&conn->held->tail, w->out + w->out_from,
+                            w->out_len - w->out_from);
+        drop_corked(w);
     }
     return rv;
 }

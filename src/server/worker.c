@@ -330,10 +330,12 @@ int fa_worker_poll(fa_worker *w, int timeout_ms, unsigned rounds)
         return FA_ERR_STATE;
     w->polling = true;
     for (unsigned i = 0; i < rounds; ++i) {
-        int n =
-            fa__loop_poll(w->loop, i == 0 && w->resume_first == NULL ? timeout_ms : 0);
+        int n;
         bool resumed;
 
+        fa__worker_begin_batch(w);
+        n = fa__loop_poll(w->loop, i == 0 && w->resume_first == NULL ? timeout_ms : 0);
+        fa__worker_end_batch(w);
         if (n < 0) {
             worked = n;
             break;

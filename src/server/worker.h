@@ -19,6 +19,7 @@ enum {
     FA__WORKER_IN_BYTES = 64 * 1024,  /* one read takes up to this */
     FA__WORKER_OUT_BYTES = 64 * 1024, /* answers gathered for one write */
     FA__POOL_MAX = 64,                /* requests kept for reuse */
+    FA__BATCH_MAX = 32,               /* answers that are sent together */
 };
 
 typedef struct fa__conn fa__conn;
@@ -38,6 +39,12 @@ static inline void fa__count(atomic_uint_fast64_t *counter, uint64_t n)
                           memory_order_relaxed);
 }
 
+/* An answer that waits in `out` of its worker for the others of its batch. */
+typedef struct fa__batched {
+    fa__conn *conn;
+    size_t at, len;
+} fa__batched;
+
 /* Adds to the totals in `out`. */
 void fa__counters_add(fa_counters *out, const fa__counters *c);
 
@@ -48,9 +55,14 @@ struct fa_worker {
     fa__shared *own_shared;
     fa__mailbox *mailbox;
     char *in;  /* what was just read; only within one event */
-    char *out; /* answers of `corked`, not sent yet */
-    size_t out_len;
+    char *out; /* answers not sent yet: those of the batch, then those of `corked` */
+    size_t out_from, out_len; /* of `corked` */
     fa__conn *corked;
+    fa__batched batch[FA__BATCH_MAX];
+    unsigned batch_count;
+    bool batches;            /* events of sockets are being worked on */
+    uint64_t batch_ns;       /* when that began, or the batch was sent last */
+    fa__msec no_batches_to;  /* a handler has been slow: until then nobody waits */
     fa__buf control;         /* a control frame that a WebSocket has just written */
     fa__http1_parser parser; /* of a head that comes whole */
     fa__conn *conns;         /* all of them */
@@ -95,6 +107,14 @@ void fa__worker_cut(fa_worker *w);
 /* Puts `conn` on the list of those that go on before the worker waits again. */
 void fa__worker_resume_later(fa_worker *w, fa__conn *conn);
 void fa__worker_forget_resume(fa_worker *w, fa__conn *conn);
+
+/* batch.c: answers of requests that came together go out together. The first two are
+   around the work on the events of sockets. */
+void fa__worker_begin_batch(fa_worker *w);
+void fa__worker_end_batch(fa_worker *w);
+/* Sends what waits, in its order. Connections that this breaks, or whose sockets do not
+   take all of it, have a turn by fa__worker_resume_later(). */
+void fa__worker_send_batch(fa_worker *w);
 
 /* Logs that a client was refused, but not more than a few times a second: who sends
    rubbish must not fill the disk. */
