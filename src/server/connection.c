@@ -7,6 +7,7 @@
 
 enum {
     READ_MIN = 4096,       /* room for a read into the connection's own buffer */
+    READ_MAX = 64 * 1024,  /* one read takes up to this, but for bodies */
     STASH_MAX = 64 * 1024, /* input held back before reading stops */
     LINGER_MS = 2000,      /* how long the end of a connection may take */
     DISCARD_MS = 5000,     /* for the rest of a body that nobody wants */
@@ -139,6 +140,14 @@ static void use_input(fa__conn *conn, char *p, size_t n, bool own)
     }
 }
 
+/* Of a body that is taken as it comes more is read at once: nothing of it is left over.
+ */
+static size_t most_at_once(const fa__conn *conn)
+{
+    return conn->input == FA__INPUT_BODY && body_is_due(conn) ? FA__WORKER_IN_BYTES
+                                                              : READ_MAX;
+}
+
 static void read_input(fa__conn *conn)
 {
     fa_worker *w = conn->worker;
@@ -151,7 +160,7 @@ static void read_input(fa__conn *conn)
     }
     n = own ? fa__stream_read(conn->io.fd, conn->in.p + conn->in.len,
                               conn->in.cap - conn->in.len)
-            : fa__stream_read(conn->io.fd, w->in, FA__WORKER_IN_BYTES);
+            : fa__stream_read(conn->io.fd, w->in, most_at_once(conn));
     if (n > 0) {
         fa__count(&w->counters.bytes_in, (uint64_t)n);
         if (own)

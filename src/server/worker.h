@@ -16,7 +16,7 @@
 
 enum {
     FA__WORKER_LISTENERS_MAX = 16,
-    FA__WORKER_IN_BYTES = 64 * 1024,  /* one read takes up to this */
+    FA__WORKER_IN_BYTES = 128 * 1024, /* one read of a body takes up to this */
     FA__WORKER_OUT_BYTES = 64 * 1024, /* answers gathered for one write */
     FA__POOL_MAX = 64,                /* requests kept for reuse */
     FA__BATCH_MAX = 32,               /* answers that are sent together */
