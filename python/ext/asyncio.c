@@ -93,8 +93,12 @@ asyncio_is_done(core_state *core, PyObject *future)
     PyObject *done = Py_IS_TYPE(future, core->future_type) && core->future_done != NULL
                          ? core->future_done(future, NULL)
                          : PyObject_CallMethodNoArgs(future, core->str_done);
-    int res = done != NULL ? PyObject_IsTrue(done) : -1;
+    int res;
 
+    if (done == Py_False || done == Py_True)
+        res = done == Py_True;
+    else
+        res = done != NULL ? PyObject_IsTrue(done) : -1;
     Py_XDECREF(done);
     return res;
 }

@@ -195,6 +195,9 @@ PyObject *run_respond(PyObject *op, PyObject *args, PyObject *kwargs);
 
 /* ---- plan_usual.c ---- */
 
+/* `utf8` as a str; `errors` as PyUnicode_DecodeUTF8() takes it. */
+PyObject *plan_text(fa_slice utf8, const char *errors);
+
 /* What `v` means to `form`. NULL without an exception: it is spelled otherwise. */
 PyObject *plan_usual(param_form form, fa_slice v);
 

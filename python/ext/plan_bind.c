@@ -35,7 +35,7 @@ text_of(param_source source, fa_slice v)
 {
     if (source == PARAM_HEADER)
         return PyUnicode_DecodeLatin1(v.p, (Py_ssize_t)v.len, NULL);
-    return PyUnicode_DecodeUTF8(v.p, (Py_ssize_t)v.len, "replace");
+    return plan_text(v, "replace");
 }
 
 static PyObject *

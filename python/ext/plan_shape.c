@@ -145,35 +145,12 @@ make_list(const plan_shape *shape, fa_json_reader *r)
     return list;
 }
 
-static bool
-is_ascii(fa_slice v)
-{
-    uint64_t w = 0, last = 0;
-    size_t i = 0;
-
-    for (; i + sizeof(w) <= v.len; i += sizeof(w)) {
-        memcpy(&w, v.p + i, sizeof(w));
-        last |= w;
-    }
-    for (; i < v.len; ++i)
-        last |= (unsigned char)v.p[i];
-    return (last & 0x8080808080808080u) == 0;
-}
-
 static PyObject *
 make_str(fa_json_reader *r)
 {
     fa_slice text;
-    PyObject *made;
 
-    if (fa_json_read_string(&text, r) != 0)
-        return NULL;
-    if (text.len < 2 || !is_ascii(text)) /* the short ones are there already */
-        return PyUnicode_DecodeUTF8(text.p, (Py_ssize_t)text.len, NULL);
-    made = PyUnicode_New((Py_ssize_t)text.len, 127);
-    if (made != NULL)
-        memcpy(PyUnicode_1BYTE_DATA(made), text.p, text.len);
-    return made;
+    return fa_json_read_string(&text, r) == 0 ? plan_text(text, NULL) : NULL;
 }
 
 static PyObject *

@@ -4,6 +4,34 @@
 #include <float.h>
 
 static bool
+is_ascii(fa_slice v)
+{
+    uint64_t w = 0, last = 0;
+    size_t i = 0;
+
+    for (; i + sizeof(w) <= v.len; i += sizeof(w)) {
+        memcpy(&w, v.p + i, sizeof(w));
+        last |= w;
+    }
+    for (; i < v.len; ++i)
+        last |= (unsigned char)v.p[i];
+    return (last & 0x8080808080808080u) == 0;
+}
+
+PyObject *
+plan_text(fa_slice utf8, const char *errors)
+{
+    PyObject *made;
+
+    if (utf8.len < 2 || !is_ascii(utf8)) /* the short ones are there already */
+        return PyUnicode_DecodeUTF8(utf8.p, (Py_ssize_t)utf8.len, errors);
+    made = PyUnicode_New((Py_ssize_t)utf8.len, 127);
+    if (made != NULL)
+        memcpy(PyUnicode_1BYTE_DATA(made), utf8.p, utf8.len);
+    return made;
+}
+
+static bool
 is_digit(char c)
 {
     return c >= '0' && c <= '9';

@@ -212,27 +212,58 @@ void fa_request_param_at(const fa_request *req, size_t i, fa_slice *name, fa_sli
     *value = req->params[i].value;
 }
 
-static int parse_query(fa_request *req)
+/* Up to `room` pairs. Returns how many, fewer only at the end, or FA_ERR_NOMEM. */
+static ptrdiff_t read_pairs(fa__query_pair *pairs, size_t room, fa__query_iter *it,
+                            fa_arena *arena)
 {
-    fa__query_iter it = fa__query_begin(req->head.query);
+    size_t n = 0;
+
+    while (n < room) {
+        int rv = fa__query_next_decoded(it, &pairs[n].name, &pairs[n].value, arena);
+
+        if (rv <= 0)
+            return rv < 0 ? rv : (ptrdiff_t)n;
+        ++n;
+    }
+    return (ptrdiff_t)n;
+}
+
+/* At most half of the request line's limit. */
+static size_t count_pairs(fa__query_iter it)
+{
     fa_slice name, value;
     size_t n = 0;
-    int rv;
+
+    while (fa__query_next(&it, &name, &value))
+        ++n;
+    return n;
+}
+
+/* Most queries have a few pairs, which need not be counted first. */
+static int parse_query(fa_request *req)
+{
+    enum { FEW = 4 };
+    fa__query_iter it = fa__query_begin(req->head.query);
+    fa__query_pair few[FEW];
+    ptrdiff_t n, more = 0;
+    size_t rest;
 
     if (req->query_parsed)
         return 0;
-    while (fa__query_next(&it, &name, &value))
-        ++n; /* at most half of the request line's limit */
-    req->query = fa_arena_alloc(&req->arena, n * sizeof(*req->query));
+    n = read_pairs(few, FEW, &it, &req->arena);
+    if (n < 0)
+        return (int)n;
+    rest = n == FEW ? count_pairs(it) : 0;
+    req->query = fa_arena_alloc(&req->arena, ((size_t)n + rest) * sizeof(*req->query));
     if (req->query == NULL)
         return FA_ERR_NOMEM;
-    it = fa__query_begin(req->head.query);
-    n = 0;
-    while ((rv = fa__query_next_decoded(&it, &name, &value, &req->arena)) > 0)
-        req->query[n++] = (fa__query_pair){name, value};
-    if (rv < 0)
-        return rv;
-    req->query_count = n;
+    for (ptrdiff_t i = 0; i < n; ++i)
+        req->query[i] = few[i];
+    if (rest > 0)
+        more = read_pairs(req->query + n, rest, &it, &req->arena);
+    if (more < 0)
+        return (int)more;
+    req->query_count = (size_t)(n + more);
     req->query_parsed = true;
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <fasterapi/error.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 #if defined(__SSE2__)
@@ -19,6 +20,24 @@ static unsigned hex_value(char c)
     if (digit <= 9)
         return digit;
     return letter <= 5 ? letter + 10 : 16;
+}
+
+/* Not 0 where one of eight bytes is above 0x7F, '%' or `plus`. */
+static inline uint64_t marked(uint64_t w, char plus)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t percents = w ^ (ones * '%'), pluses = w ^ (ones * (unsigned char)plus);
+
+    return (w | ((percents - ones) & ~percents) | ((pluses - ones) & ~pluses)) &
+           (ones << 7);
+}
+
+/* The same for 4 to 15 bytes, some of them seen twice. */
+static inline uint64_t any_marked(const char *p, size_t n, char plus)
+{
+    if (n < 8)
+        return marked(fa__load4to8(p, n), plus);
+    return marked(fa__load8(p), plus) | marked(fa__load8(p + n - 8), plus);
 }
 
 /* How many bytes at the start are ASCII and stand for themselves. */
@@ -38,6 +57,8 @@ static size_t plain_run(const char *p, size_t n, bool form)
             return i + (size_t)__builtin_ctz((unsigned)mask);
     }
 #endif
+    if (n - i >= 4 && n - i < 16 && any_marked(p + i, n - i, plus) == 0)
+        return n;
     while (i < n && p[i] != '%' && p[i] != plus && (unsigned char)p[i] < 0x80)
         ++i;
     return i;

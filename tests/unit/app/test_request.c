@@ -92,6 +92,25 @@ static void test_query(void **state)
     CHECK_SLICE(fa_request_query(f.req), "a=1&b=%41+&a=2&&=x&c");
     fake_end_request(&f);
 
+    for (int n = 1; n < 12; ++n) {
+        char line[128] = "GET /?", pair[16];
+
+        for (int i = 0; i < n; ++i) {
+            (void)snprintf(pair, sizeof(pair), "&k%d=%%61%d", i, i);
+            strcat(line, pair);
+        }
+        fake_begin(&f, NULL, strcat(line, "& HTTP/1.1"), NULL);
+        CHECK_INT(fa_request_query_count(f.req), ==, n);
+        for (int i = 0; i < n; ++i) {
+            fa_request_query_at(f.req, (size_t)i, &name, &value);
+            (void)snprintf(pair, sizeof(pair), "k%d=a%d", i, i);
+            CHECK_U64(name.len + 1 + value.len, ==, strlen(pair));
+            CHECK(memcmp(pair, name.p, name.len) == 0);
+            CHECK(memcmp(pair + name.len + 1, value.p, value.len) == 0);
+        }
+        fake_end_request(&f);
+    }
+
     fake_begin(&f, NULL, "GET / HTTP/1.1", NULL);
     CHECK_INT(fa_request_query_count(f.req), ==, 0);
     CHECK_INT(fa_request_query_value(f.req, FA_SLICE("a"), &value), ==, 0);

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "check.h"
 #include "failing_alloc.h"
 
@@ -48,6 +50,40 @@ static void test_decode(void **state)
         exact_free(in);
     }
     CHECK_INT(fa__percent_decode(&(fa_slice){NULL, 0}, FA_SLICE("%00"), &arena), ==, 0);
+    fa__arena_free(&arena);
+}
+
+/* One byte that does not stand for itself, at every place of text of every length that is
+   looked at in another way. */
+static void test_at_each_place(void **state)
+{
+    static const struct {
+        char c;
+        const char *path, *form;
+    } marks[] = {{'+', "+", " "}, {'%', "%", "%"}, {'\x80', BAD, BAD}, {'~', "~", "~"}};
+    fa_arena arena;
+
+    (void)state;
+    fa__arena_init(&arena, &fa__malloc, 256);
+    for (size_t i = 0; i < ARRAY_LEN(marks) * 40 * 40; ++i) {
+        size_t at = i / ARRAY_LEN(marks) % 40, n = i / ARRAY_LEN(marks) / 40;
+        char in[41] = "", path[128], form[128];
+        fa_slice copy, out;
+
+        if (at >= n)
+            continue;
+        memset(in, 'z', n);
+        in[at] = '\0';
+        (void)snprintf(path, sizeof(path), "%s%s%s", in, marks[i % 4].path, in + at + 1);
+        (void)snprintf(form, sizeof(form), "%s%s%s", in, marks[i % 4].form, in + at + 1);
+        in[at] = marks[i % 4].c;
+        copy = exact_copy(in);
+        CHECK_INT(fa__percent_decode(&out, copy, &arena), ==, 0);
+        CHECK_SLICE(out, path);
+        CHECK_INT(fa__form_decode(&out, copy, &arena), ==, 0);
+        CHECK_SLICE(out, form);
+        exact_free(copy);
+    }
     fa__arena_free(&arena);
 }
 
@@ -138,9 +174,8 @@ static void test_query(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_no_copy),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_decode),  cmocka_unit_test(test_at_each_place),
+        cmocka_unit_test(test_no_copy), cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_query),
     };
 
