@@ -59,6 +59,8 @@ typedef struct fa_route {
     bool stream_body;        /* call the handler at once, the body by fa_request_read() */
     bool whole_if_there;     /* with stream_body: a body that came with the head is had by
                                 fa_request_body(); see fa_request_body_whole() */
+    uint64_t whole_bytes;    /* with whole_if_there: so is one whose length is told, and
+                                is no more than this; the handler is called then */
     bool any_method;         /* with fa_app_fallback(): paths that routes match with other
                                 methods or another slash only are its own too */
     uint64_t max_body_bytes; /* 0: fa_limits.max_body_bytes */

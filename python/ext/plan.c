@@ -149,25 +149,27 @@ take_checks(Plan *plan, PyObject *checks)
 static PyObject *
 plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"endpoint",  "names",         "params",    "guards",
-                               "finish",    "encode",        "model",     "response",
-                               "status",    "parse_cookies", "from_json", "is_runner",
-                               "direct",    "hard_guards",   "quick",     "steps",
-                               "is_direct", "checks",        "root",      NULL};
+    static char *keywords[] = {
+        "endpoint", "names",       "params", "guards",        "finish",    "encode",
+        "model",    "response",    "status", "parse_cookies", "from_json", "is_runner",
+        "direct",   "hard_guards", "quick",  "steps",         "is_direct", "checks",
+        "root",     "limit",       NULL};
     Plan *plan = (Plan *)type->tp_alloc(type, 0);
     PyObject *params, *guards, *model, *steps, *checks;
     Py_ssize_t hard;
+    long long limit;
     int is_runner, is_direct;
 
     if (plan == NULL)
         return NULL;
     plan->core = core_of_type(type);
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$OO!O!O!OOOOiOOpOnOO!pOU:Plan", keywords, &plan->endpoint,
+            args, kwargs, "$OO!O!O!OOOOiOOpOnOO!pOUL:Plan", keywords, &plan->endpoint,
             &PyTuple_Type, &plan->names, &PyTuple_Type, &params, &PyTuple_Type, &guards,
             &plan->finish, &plan->encode, &model, &plan->response, &plan->status,
             &plan->parse_cookies, &plan->from_json, &is_runner, &plan->direct, &hard,
-            &plan->quick, &PyTuple_Type, &steps, &is_direct, &checks, &plan->root)) {
+            &plan->quick, &PyTuple_Type, &steps, &is_direct, &checks, &plan->root,
+            &limit)) {
         /* Borrowed so far, and not to be given back. */
         plan->endpoint = plan->names = plan->finish = plan->encode = NULL;
         plan->response = plan->parse_cookies = plan->from_json = plan->direct = NULL;
@@ -177,6 +179,7 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     plan->is_runner = is_runner != 0;
     plan->is_direct = is_direct != 0;
+    plan->limit = limit;
     plan->is_coroutine =
         PyFunction_Check(plan->endpoint) &&
         (((PyCodeObject *)PyFunction_GET_CODE(plan->endpoint))->co_flags &

@@ -68,13 +68,14 @@ typedef struct Plan {
     Py_ssize_t hard_count; /* guards before this: without them, not even `direct` */
     plan_step steps[PLAN_STEPS_MAX]; /* known middleware, from the outermost */
     Py_ssize_t step_count;
-    PyObject *kept;       /* tuple: what params, guards and steps point to */
-    PyObject *endpoint;   /* gives an awaitable */
-    bool is_runner;       /* it is called with a Run first, and answers by that itself */
-    bool is_coroutine;    /* it is an `async def` function itself */
-    bool is_direct;       /* it is FastAPI's own handler of the route, whole */
-    PyObject *root;       /* str: what comes to the server's root path */
-    PyObject *names;      /* tuple of str: the keywords that it is called with */
+    PyObject *kept;     /* tuple: what params, guards and steps point to */
+    PyObject *endpoint; /* gives an awaitable */
+    bool is_runner;     /* it is called with a Run first, and answers by that itself */
+    bool is_coroutine;  /* it is an `async def` function itself */
+    bool is_direct;     /* it is FastAPI's own handler of the route, whole */
+    int64_t limit;   /* bytes of a body; -1: none. Other requests are the application's */
+    PyObject *root;  /* str: what comes to the server's root path */
+    PyObject *names; /* tuple of str: the keywords that it is called with */
     PyObject *finish;     /* finish(scope, receive, send, error or None, result, started)
                              gives the coroutine that answers what cannot be answered here */
     PyObject *direct;     /* direct(run) gives the coroutine that answers as FastAPI's own

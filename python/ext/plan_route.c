@@ -97,7 +97,11 @@ add(Worker *worker, PyObject *row)
         route.handler = plan_on_request;
         route.user_data = kept;
         /* FastAPI, too, has the whole body before it begins. */
-        route.stream_body = route.whole_if_there = !reads_body(kept->plan);
+        route.stream_body = route.whole_if_there =
+            !reads_body(kept->plan) || kept->plan->limit >= 0;
+        /* What is too long is refused when its head has come. */
+        if (reads_body(kept->plan) && kept->plan->limit > 0)
+            route.whole_bytes = (uint64_t)kept->plan->limit;
         route.max_body_bytes = worker->options.limits.max_body_bytes;
     }
     rv = fa_app_add_route(worker->app, &route);

@@ -63,11 +63,27 @@ ask_guards(plan_route *route)
         route->applies && plan_guards_hold(plan, plan->hard_count, plan->guard_count);
 }
 
+/* Of a body that comes in chunks this is known once it is there. */
+static bool
+is_within_limit(const Plan *plan, fa_request *req)
+{
+    int64_t length = fa_request_content_length(req);
+
+    if (plan->limit < 0)
+        return true;
+    if (length < 0 && !fa_request_body_whole(req))
+        return false;
+    if (length < 0)
+        length = (int64_t)fa_request_body(req).len;
+    return length <= plan->limit;
+}
+
 static bool
 applies(plan_route *route, fa_request *req)
 {
     ask_guards(route);
-    return route->applies && plan_path_is_plain(fa_request_path(req)) &&
+    return route->applies && is_within_limit(route->plan, req) &&
+           plan_path_is_plain(fa_request_path(req)) &&
            !(route->worker->ws && fa_request_is_websocket(req));
 }
 

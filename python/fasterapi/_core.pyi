@@ -51,6 +51,7 @@ class Plan:
         is_runner: bool,
         direct: Callable[[Run], Coroutine[Any, Any, None]] | None,
         hard_guards: int,
+        limit: int,
         quick: Callable[[BaseException], Any] | None,
         steps: tuple[tuple[Any, ...], ...],
     ) -> Plan: ...

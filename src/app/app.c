@@ -65,6 +65,7 @@ static void fill_endpoint(fa__endpoint *endpoint, const fa_route *route)
     endpoint->user_data = route->user_data;
     endpoint->stream_body = route->stream_body;
     endpoint->whole_if_there = route->stream_body && route->whole_if_there;
+    endpoint->whole_bytes = endpoint->whole_if_there ? route->whole_bytes : 0;
     endpoint->any_method = route->any_method;
     endpoint->max_body_bytes = route->max_body_bytes;
 }

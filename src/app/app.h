@@ -18,6 +18,7 @@ typedef struct fa__endpoint {
     uint64_t max_body_bytes; /* 0: the server's */
     bool stream_body;
     bool whole_if_there;
+    uint64_t whole_bytes;
     bool any_method; /* of a fallback */
 } fa__endpoint;
 

@@ -120,6 +120,16 @@ static void call_handler(fa_request *req)
     (void)fa__dispatch_fail(req, rv < 0 ? rv : FA_ERR_STATE);
 }
 
+static bool streams(const fa_request *req)
+{
+    const fa__endpoint *endpoint = req->endpoint;
+
+    if (!endpoint->stream_body || !endpoint->whole_if_there)
+        return endpoint->stream_body;
+    return !req->body_whole && (req->head.body_kind != FA__BODY_LENGTH ||
+                                req->head.content_length > endpoint->whole_bytes);
+}
+
 fa__dispatched fa__dispatch(fa_request *req)
 {
     if (fa__percent_decode(&req->path, req->head.path, &req->arena) != 0) {
@@ -134,8 +144,8 @@ fa__dispatched fa__dispatch(fa_request *req)
     if (req->head.body_kind == FA__BODY_LENGTH &&
         req->head.content_length > req->max_body_bytes)
         return FA__DISPATCH_TOO_LARGE;
-    if (req->endpoint->stream_body &&
-        !(req->endpoint->whole_if_there && req->body_whole)) {
+    req->body_streams = streams(req);
+    if (req->body_streams) {
         /* It goes to the handler piece by piece, however much of it is here already. */
         req->body = (fa_slice){NULL, 0};
         req->body_whole = false;

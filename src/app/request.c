@@ -325,8 +325,8 @@ int64_t fa_request_content_length(const fa_request *req)
 
 int fa_request_read(fa_request *req, fa_body_fn *fn, void *user_data)
 {
-    if (req->endpoint == NULL || !req->endpoint->stream_body || req->body_whole ||
-        req->read_wanted || req->answer == FA__ANSWER_ENDED)
+    if (!req->body_streams || req->body_whole || req->read_wanted ||
+        req->answer == FA__ANSWER_ENDED)
         return FA_ERR_STATE;
     req->read_wanted = true;
     req->body_fn = fn;

@@ -79,6 +79,7 @@ struct fa_request {
     bool has_date, has_server; /* among fields_out */
     bool body_whole;           /* the body is all there; if streamed: handed over */
     bool body_ends;            /* what the body callback is given is the last of it */
+    bool body_streams;         /* it goes to the handler piece by piece */
     bool read_wanted;          /* fa_request_read() was called */
     bool paused;
     bool told_full;      /* a drain callback is owed */

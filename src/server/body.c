@@ -114,7 +114,7 @@ static void body_failed(fa__conn *conn, int error)
     conn->close_after = true;
     conn->unread = true;
     conn->input = FA__INPUT_WAIT;
-    if (req->endpoint->stream_body)
+    if (req->body_streams)
         tell_of_failure(conn, error);
     else
         fa__conn_answer_refusal(conn, error);
@@ -137,7 +137,7 @@ static void body_complete(fa__conn *conn)
         req->trailer_count = conn->chunked->decoder.trailer_count;
     }
     ++conn->in_call;
-    if (req->endpoint->stream_body) {
+    if (req->body_streams) {
         req->body_fn(req, (fa_slice){NULL, 0}, 0, req->body_data);
     } else {
         req->body = (fa_slice){conn->body.p, conn->body.len};
@@ -159,7 +159,7 @@ static bool take_payload(fa__conn *conn, fa_slice data)
         body_failed(conn, FA_ERR_BODY_TOO_LARGE);
         return false;
     }
-    if (!req->endpoint->stream_body) {
+    if (!req->body_streams) {
         if (fa__buf_append(&conn->body, data.p, data.len) == 0)
             return true;
         fa__conn_break_off(conn, FA_ERR_NOMEM);
@@ -212,7 +212,7 @@ size_t fa__conn_feed_body(fa__conn *conn, char *p, size_t n, bool *again)
     fa_slice payload = {NULL, 0};
     ptrdiff_t used;
 
-    if (req->endpoint->stream_body && (!req->read_wanted || req->paused))
+    if (req->body_streams && (!req->read_wanted || req->paused))
         return 0;
     if (conn->chunked == NULL) {
         used = (ptrdiff_t)(n < conn->body_left ? n : conn->body_left);

@@ -56,7 +56,7 @@ static bool body_is_due(const fa__conn *conn)
 {
     const fa_request *req = conn->req;
 
-    return !req->paused && (req->read_wanted || !req->endpoint->stream_body);
+    return !req->paused && (req->read_wanted || !req->body_streams);
 }
 
 static fa__msec read_deadline(const fa__conn *conn)

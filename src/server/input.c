@@ -127,7 +127,7 @@ static size_t on_head(fa__conn *conn, fa_slice head, fa_slice rest)
         fa__conn_request_done(conn, 0);
         return body;
     }
-    if (req->endpoint != NULL && req->endpoint->stream_body && !req->body_whole) {
+    if (req->body_streams && !req->body_whole) {
         fa__conn_after_call(conn); /* may have been the end of it */
         if (!conn->broken && conn->req != NULL)
             fa__conn_expect_body(conn, head, false);

@@ -77,7 +77,7 @@ static int gateway(fa_request *req, void *user_data)
 
 void add_gateway(fa_app *app)
 {
-    const fa_route route = {
+    fa_route route = {
         .pattern = "/gateway",
         .methods =
             FA_METHOD_BIT(FA_GET) | FA_METHOD_BIT(FA_HEAD) | FA_METHOD_BIT(FA_POST),
@@ -86,5 +86,8 @@ void add_gateway(fa_app *app)
         .whole_if_there = true,
     };
 
+    add_route(app, &route);
+    route.pattern = "/gateway/waits";
+    route.whole_bytes = 20;
     add_route(app, &route);
 }

@@ -116,6 +116,21 @@ def test_a_body_with_the_head_is_whole_and_a_later_one_is_not(server: Server):
         assert [client.answer().body for _ in range(3)] == [b"whole: 2", b"whole: 0", b"whole: 3"]
 
 
+def test_a_body_of_which_it_is_told_that_it_is_short_is_waited_for(server: Server):
+    """"whole_bytes" of the route is 20."""
+    with server.connect() as client:
+        for size, whole in ((1, True), (20, True), (21, False)):
+            request = post("/gateway/waits", b"1" * size, "Expect: 100-continue")
+            head = request[:-size]
+            client.send(head)
+            assert client.answer().status == 100
+            client.send(request[len(head) :])
+            told = b"whole: %d" if whole else b"in pieces: %d"
+            assert client.answer().body == told % size
+        assert client.ask(post("/gateway/waits", b"1" * 21)).body == b"whole: 21"
+        assert client.ask(chunked("/gateway/waits", b"1")).body == b"in pieces: 1"
+
+
 def test_http_1_0_connections_may_be_refused_to_persist(build_dir):
     request = get(path("content-length:8"), "Connection: keep-alive", version="1.0")
     with serving(build_dir) as server, server.connect() as client:

@@ -28,8 +28,9 @@ from fasterapi._compile._build import context_of, needs_builder
 from fasterapi._compile._call_next import shorten
 from fasterapi._compile._entrance import entrance_of
 from fasterapi._compile._errors import Fault, read_of, reject_of
-from fasterapi._compile._fingerprint import check_handler
+from fasterapi._compile._fingerprint import check_handler, check_limits
 from fasterapi._compile._known import steps_of
+from fasterapi._compile._limits import MAX, within
 from fasterapi._compile._misses import (
     guards_of,
     has_fallbacks,
@@ -63,7 +64,7 @@ from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import OUTER, body_limit_of
 from fasterapi._compile._safe import is_safe
 from fasterapi._compile._runner import checked_of, runner_of
-from fasterapi._compile._select import Select, select_of, way_to
+from fasterapi._compile._select import Select, limit_of, select_of, way_to
 from fasterapi._compile._table import (
     METHODS,
     Compiled,
@@ -93,7 +94,7 @@ def _check_stack(place: Place) -> None:
     layer = place.stack
     while layer is not place.app.router:
         layers.append(type(layer))
-        layer = getattr(layer, "app", None)
+        layer = within(getattr(layer, "app", None))
         if layer is None:
             raise NotCompiled(f"{layers[-1].__name__} hides what is below it")
     if tuple(layers) != (*OUTER, ExceptionMiddleware, AsyncExitStackMiddleware):
@@ -177,11 +178,6 @@ def _encode(result: Any) -> bytes:
     return bytes(JSONResponse(jsonable_encoder(result)).body)
 
 
-def _check_route(effective: Any) -> None:
-    if body_limit_of(effective) is not None:
-        raise NotCompiled("the route has a limit of the body")
-
-
 def _calls(dependant: Dependant) -> list[Guard]:
     below = [guard for sub in dependant.dependencies for guard in _calls(sub)]
     return [(dependant, "call", dependant.call, False, -1), *below]
@@ -205,6 +201,8 @@ class _Compiler:
         self.behind = place.behind
         if not self.behind:
             _check_stack(place)
+        if place.limit is not None:
+            check_limits()
         # What known middleware does to plain answers, the core can do, before all of it.
         self.steps = steps_of(self.app) if self.behind and place.stack is not None else None
         self.stepped: dict[_core.Plan, _core.Plan] = {}
@@ -219,12 +217,15 @@ class _Compiler:
     def _made(
         self, guards: list[Guard], soft: list[Guard], select: Select, outside: bool, **options: Any
     ) -> _core.Plan:
-        """`guards` are more that must hold in any case."""
+        """`guards` are more that must hold in any case; `limit` is that of bodies."""
+        steps, limit = options["steps"], options.pop("limit", self.place.limit)
+        known = limit is not None and (steps or not self.behind)
         hard = [*self.guards, *guards]
         return _core.Plan(
             **options,
             guards=(*hard, *soft),
             hard_guards=len(hard),
+            limit=min(limit, MAX) if known else -1,
             root=self.place.root,
             finish=finish_of(self.place, self.stack, select, outside),
             encode=_encode,
@@ -249,8 +250,11 @@ class _Compiler:
 
     def _compiled(self, context: Any, select: Select, direct: Direct) -> _core.Plan:
         effective = context._effective_route
-        _check_route(effective)
-        check_handler(effective.app)
+        if body_limit_of(effective) is not None:
+            check_limits()
+            if self.behind and body_limit_of(effective) != self.place.limit:
+                raise NotCompiled("it is behind middleware, with a limit of the body of its own")
+        check_handler(within(effective.app))
         dependant = effective.dependant
         runs, checked = needs_runner(effective), None
         if runs:
@@ -277,6 +281,7 @@ class _Compiler:
             "model": _model(effective),
             "status": status,
             "quick": self.quick,
+            "limit": limit_of(self.place, effective),
         }
         hard: list[Guard] = [(effective, "app", effective.app, False, -1)]
         plan = self._made(hard, soft, select, False, **options, direct=direct, steps=())
@@ -327,7 +332,7 @@ class _Compiler:
         """The best plan there is for a route."""
         effective, original = context._effective_route, context.original_route
         kind = "operation" if isinstance(original, APIRoute) else "page"
-        path = self.place.shown + effective.path
+        path, limit = self.place.shown + effective.path, limit_of(self.place, effective)
         route = Route(path, tuple(sorted(effective.methods or ())), None, kind=kind)
         try:
             if not set(route.methods) <= set(METHODS):
@@ -336,13 +341,13 @@ class _Compiler:
             handle = _handle_of(context, self.app)
             direct = direct_of(handle, select)
             guards: list[Guard] = [(effective, "app", effective.app, False, -1)]
-            route.plan = self._plain(guards, select, direct, is_direct=True, quick=None)
+            route.plan = self._plain(guards, select, direct, is_direct=True, quick=None, limit=limit)
             self.entries.append(Entry(route.plan, select, handle, 200, True, False, None))
             if kind == "page":
                 if self.behind:
                     raise NotCompiled("it is no path operation of FastAPI")
                 page = page_of(effective, request_of(select))
-                route.plan = self._plain(guards, select, page, direct=direct)
+                route.plan = self._plain(guards, select, page, direct=direct, limit=limit)
                 return route
             if type(original) is not APIRoute or not route.methods:
                 raise NotCompiled(f"the route is a {type(original).__name__}")

@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined as Undefined, ValidationError, from_
 from starlette.exceptions import HTTPException
 
 from fasterapi._compile._build import context_of
+from fasterapi._compile._limits import within
 
 Errors = list[Any]
 # Above so many brackets a body may be nested deeper than the stack allows, which depends on
@@ -106,7 +107,7 @@ def handler_cells(effective: Any) -> dict[str, Any]:
         names = function.__code__.co_freevars
         return {n: c.cell_contents for n, c in zip(names, function.__closure__, strict=True)}
 
-    return cells_of(cells_of(effective.app)["f"])
+    return cells_of(cells_of(within(effective.app))["f"])
 
 
 def says_json_of(effective: Any) -> Callable[[str | None], bool]:

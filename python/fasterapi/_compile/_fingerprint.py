@@ -107,7 +107,6 @@ REPLICATED: dict[str, tuple[str, ...]] = {
 }
 # Where the core does better than what is there, if that is known.
 BETTERED: dict[str, tuple[str, ...]] = {
-    "fastapi._body_limit": ("AppBodyLimitMiddleware.__call__", "wrap_app_with_body_limit"),
     "fastapi.telemetry._asgi": ("ExceptionTelemetryMiddleware.__call__",),
     "starlette.applications": ("Starlette.__call__",),
     "starlette.middleware.base": ("BaseHTTPMiddleware.__call__",),
@@ -123,6 +122,19 @@ THREADS: dict[str, tuple[str, ...]] = {
         *("WorkerThread.__init__", "WorkerThread.run", "WorkerThread._report_result"),
     ),
     "anyio.to_thread": ("run_sync",),
+}
+# What limits the bodies of requests; asked about where one is in use.
+LIMITS: dict[str, tuple[str, ...]] = {
+    "fastapi._body_limit": (
+        *("get_body_size_limit", "wrap_app_with_body_limit"),
+        *("_BodyLimitExceptionMiddleware.__call__", "AppBodyLimitMiddleware.__init__"),
+        "AppBodyLimitMiddleware.__call__",
+    ),
+    "starlette.middleware.body_limit": (
+        *("RequestBodyLimitMiddleware.__call__", "RequestBodyLimitResponder.__init__"),
+        *("RequestBodyLimitResponder.__call__", "RequestBodyLimitResponder.receive_with_limit"),
+        *("RequestBodyLimitResponder.send_with_limit", "_get_content_length"),
+    ),
 }
 # They come with Python, whose releases are not for us to judge: only that they are its own.
 ANY_SOURCE = frozenset({"json"})
@@ -277,6 +289,11 @@ def _is_of(module: ModuleType, name: str, found: Any) -> bool:
     """The module has a function of its own under that name."""
     code = getattr(found, "__code__", None)
     return isinstance(code, CodeType) and code.co_filename == module.__file__
+
+
+def check_limits() -> None:
+    """The same of limits of bodies."""
+    _check(("fastapi", "starlette"), LIMITS)
 
 
 def check_handler(app: Any) -> None:

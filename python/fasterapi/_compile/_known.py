@@ -15,7 +15,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.httpsredirect import HTTPSRedirectMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from fasterapi._compile._releases import HOSTS_WITHOUT_CASE, OUTER, body_limit_of
+from fasterapi._compile._limits import within
+from fasterapi._compile._releases import HOSTS_WITHOUT_CASE, OUTER
 
 # As in python/ext/plan_steps.h.
 CORS, GZIP, HOSTS, HTTPS = range(4)
@@ -58,15 +59,13 @@ def _hosts(layer: TrustedHostMiddleware) -> Step | None:
 
 def steps_of(app: FastAPI) -> tuple[Step, ...] | None:
     """From the outermost to the innermost; None if there is something else."""
-    if body_limit_of(app) is not None:
-        return None
     layer: Any = app.middleware_stack
     steps: list[Step | None] = []
     kinds: list[type] = []
     for own in OUTER:
         if type(layer) is not own:
             return None
-        layer = layer.app
+        layer = within(layer.app)
     while type(layer) is not ExceptionMiddleware:
         kinds.append(type(layer))
         if type(layer) is CORSMiddleware:

@@ -55,7 +55,7 @@ def mounted_in(above: Place, context: Any, server_root: str) -> tuple[Place, lis
         raise NotCompiled("a router limits the body of what it includes")
     if app.root_path not in ("", server_root + above.root + mount.path):
         raise NotCompiled("the application has a root_path of its own")
-    if app.user_middleware or body_limit_of(app) is not None:
+    if app.user_middleware:
         raise NotCompiled("the application has middleware of its own")
     # That of an application which nobody has called yet is not built: it may still get more.
     stack = app.middleware_stack or _Ready.of(app)

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp
 
 from fasterapi._compile._behind import Dispatcher
 from fasterapi._compile._extract import LEFT, START, swallow
+from fasterapi._compile._limits import leave_limit
 from fasterapi._compile._place import Place
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import TAKES_TRACEBACK
@@ -72,7 +73,10 @@ class _Replay:
             await result(scope, receive, send)
 
         request = Request(scope, receive, send)
-        await wrap_app_handling_exceptions(answer, request)(scope, receive, send)
+        try:
+            await wrap_app_handling_exceptions(answer, request)(scope, receive, send)
+        finally:
+            leave_limit(scope)  # of the route
 
 
 class _Below:
@@ -132,6 +136,7 @@ def finish_of(place: Place, stack: Any, select: Select, outside: bool) -> Finish
         if first.root_path and not entered:
             scope["root_path"] = first.root_path
         scope["app"] = first
+        leave_limit(scope)  # the stack has its own
         scope[_OUTCOME] = _Outcome(error, result, started, entered, select, outside)
         try:
             await stack(scope, receive, swallow if started else send)

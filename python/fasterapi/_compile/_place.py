@@ -43,8 +43,13 @@ class Place:
     @property
     def behind(self) -> bool:
         """There is more than FastAPI itself puts around its router."""
-        limited = body_limit_of(self.app) is not None
-        return self.stack is None or bool(self.app.user_middleware) or limited
+        return self.stack is None or bool(self.app.user_middleware)
+
+    @property
+    def limit(self) -> int | None:
+        """Of bodies, for what says nothing of it by itself."""
+        own = body_limit_of(self.app)
+        return self.above.limit if own is None and self.above is not None else own
 
     @property
     def applications(self) -> list[FastAPI]:

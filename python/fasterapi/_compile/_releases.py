@@ -24,6 +24,17 @@ except ModuleNotFoundError:  # before FastAPI 0.164
 else:
     OUTER += (AppBodyLimitMiddleware,)
 _limits: Any = sys.modules.get("fastapi._body_limit")
+# What AppBodyLimitMiddleware, a route and a router put around what is theirs, if they limit it.
+LIMITERS: tuple[Any, ...] = ()
+LIMIT_KEY = RESPONDER_KEY = ""
+Responder: Any = object
+if _limits is not None:
+    from starlette.middleware import body_limit
+
+    LIMITERS = (body_limit.RequestBodyLimitMiddleware, _limits._BodyLimitExceptionMiddleware)
+    LIMIT_KEY = _limits.MAX_BODY_SIZE_SCOPE_KEY
+    RESPONDER_KEY = body_limit._BODY_LIMIT_RESPONDER_SCOPE_KEY
+    Responder = body_limit.RequestBodyLimitResponder
 # What the layers within ServerErrorMiddleware do for a request that they have nothing to do for.
 INACTIVE: tuple[tuple[Any, str], ...] = ((_asgi, "ExceptionTelemetryMiddleware.__call__"),)
 if _limits is not None:

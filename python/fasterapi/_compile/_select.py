@@ -19,9 +19,10 @@ from fastapi.routing import (
 from starlette._utils import get_route_path
 from starlette.middleware.exceptions import ExceptionMiddleware
 
+from fasterapi._compile._limits import enter_limit
 from fasterapi._compile._place import Place
 from fasterapi._compile._reasons import NotCompiled
-from fasterapi._compile._releases import apply_form_limits
+from fasterapi._compile._releases import apply_form_limits, body_limit_of
 
 Select = Callable[[dict[str, Any]], None]
 
@@ -96,6 +97,12 @@ def _child_scope_of(effective: Any) -> Callable[[dict[str, Any]], dict[str, Any]
     return taken if type(effective) is APIRoute else asked
 
 
+def limit_of(place: Place, effective: Any) -> int | None:
+    """Of the bodies of a route's requests."""
+    own = body_limit_of(effective)
+    return place.limit if own is None else own
+
+
 def select_of(place: Place, context: Any, *, last: bool = False) -> Select:
     """select(scope) does what the application's stack, its router and the routers that it
     includes do to the scope on the way to a route. `last`: every other was asked before."""
@@ -103,6 +110,7 @@ def select_of(place: Place, context: Any, *, last: bool = False) -> Select:
     app, child_scope_of = place.app, _child_scope_of(effective)
     handlers, way = handlers_of(place), way_to(app, effective)
     known, asked = context._route_context, bool(way)
+    limit = None if place.behind else limit_of(place, effective)
     for route in app.router.routes:  # inclusions that are asked before it leave a trace
         if (route is effective and not last) or asked:
             break
@@ -121,5 +129,7 @@ def select_of(place: Place, context: Any, *, last: bool = False) -> Select:
             _get_fastapi_scope(scope)[_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY] = known
             if isinstance(original, APIRoute):
                 scope["route"] = original
+        if limit is not None:
+            enter_limit(scope, limit)
 
     return select
