@@ -4,7 +4,7 @@ What an application does is told with say(); its words are compared, too."""
 
 import dataclasses
 
-from fuzz_compiled import forms, outcomes, streams
+from fuzz_compiled import forms, layers, outcomes, streams, waits
 from fuzz_compiled.values import (
     INT,
     STR,
@@ -384,21 +384,20 @@ class Writer:
         told = self.told(arguments)
         head = ", ".join(["*", *arguments]) if arguments else ""
         alters = ["alter(request)"] if "request: Request" in special and dice.chance(0.5) else []
-        body = [f"say({name!r}, var.get(), {told})", *alters, *outcomes.of_dependency(dice, arguments)]
+        word = "async def" if "async" in kind or kind == "callable" and dice.chance(0.5) else "def"
+        body = [f"say({name!r}, var.get(), {told})", *alters, *waits.lines(dice, word), *outcomes.of_dependency(dice, arguments)]
         if kind == "class":
             arguments = ", ".join(["self", head]) if head else "self"
             self.add(f"class {name}:", f"    def __init__({arguments}):", *indented(body, 8),
                      "    def __repr__(self):", f"        return {name!r}")  # fmt: skip
         elif kind == "callable":
             arguments = ", ".join(["self", head]) if head else "self"
-            word = dice.choice(("def", "async def"))
             self.add(f"class Callable{name}:", f"    {word} __call__({arguments}):", *indented(body, 8),
                      f"        return {told}", f"{name} = Callable{name}()")  # fmt: skip
         else:
-            word = "async def" if "async" in kind else "def"
             self.add(f"{word} {name}({head}):", *indented(body, 4))
             if "yield" in kind:
-                self.add(*indented(outcomes.yielding(dice, name, told), 4))
+                self.add(*indented(outcomes.yielding(dice, name, told), 4), *indented(waits.lines(dice, word), 4))
             else:
                 self.add(f"    return {told}")
         self.dependencies.append(Function(name, [*sent, *more], ["yield"] if "yield" in kind else []))
@@ -472,7 +471,7 @@ class Writer:
         if "request: Request" in arguments:
             told = told.replace("'request': 'request'", "'request': about(request)")
         self.add(", ".join([decorator, *options]) + ")", f"{word} {name}(*, {', '.join(arguments)}){returned.annotation}:",
-                 f"    say({name!r}, var.get(), {told})", *indented(of_endpoint(dice, word, arguments, told, returned), 4))  # fmt: skip
+                 f"    say({name!r}, var.get(), {told})", *indented(waits.lines(dice, word), 4), *indented(of_endpoint(dice, word, arguments, told, returned), 4))  # fmt: skip
         do = Param("query", "do", INT, False, False)
         self.operations.append(Operation(methods, prefix + path, [*inherited, *sent, *more, *sent_body, do], media))
 
@@ -527,8 +526,7 @@ class Writer:
         before, self.operations = self.operations, []
         for _ in range(dice.randrange(1, 4)):
             self.operation("sub", prefix, [])
-        if dice.chance(0.2):
-            self.add("sub.add_middleware(CORSMiddleware, allow_origins=['*'])")
+        self.add(*layers.lines(dice, "sub"))
         self.operations = before + self.operations
         self.add(f"app.mount({prefix!r}, sub)")
 
@@ -584,18 +582,8 @@ class Writer:
             self.mutations()
         if dice.chance(0.15):
             self.operation("app", "", inherited)
-        if dice.chance(0.1):
-            self.add(dice.choice((
-                "app.add_middleware(CORSMiddleware, allow_origins=['https://a.example'], allow_credentials=True)",
-                "app.add_middleware(CORSMiddleware, allow_origins=['*'], allow_headers=['X-A'], expose_headers=['X-B'])",
-                "app.add_middleware(GZipMiddleware, minimum_size=20)",
-            )))  # fmt: skip
-        if dice.chance(0.1):
-            self.add("@app.middleware('http')", "async def around(request, call_next):",
-                     "    print('around', request.method, flush=True)", "    response = await call_next(request)",
-                     "    response.headers['x-around'] = str(response.status_code)",
-                     "    print('around ends', response.status_code, flush=True)", "    return response")  # fmt: skip
-        source = PRELUDE + forms.PRELUDE + streams.PRELUDE + "\n".join(self.lines) + "\n"
+        self.add(*layers.lines(dice, "app"))
+        source = PRELUDE + forms.PRELUDE + streams.PRELUDE + waits.PRELUDE + layers.PRELUDE + "\n".join(self.lines) + "\n"
         return App(source, self.operations, self.mutates)
 
 

@@ -44,19 +44,22 @@ class Seen:
     stuck: bool = False
 
 
-def told_of(error: BaseException | None) -> Any:
+def told_of(error: BaseException | None, above: tuple[BaseException, ...] = ()) -> Any:
     """What a log shows of an exception: itself, what it came from, and the lines of the
-    application on its way."""
+    application on its way. An exception may have come from itself."""
     if error is None:
         return None
+    if any(error is one for one in above):
+        return type(error).__qualname__
+    above = (*above, error)
     lines = [
         (line, frame.f_code.co_name)
         for frame, line in traceback.walk_tb(error.__traceback__)
         if frame.f_code.co_filename == FILE
     ]
     below = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    inner = [told_of(one) for one in getattr(error, "exceptions", ())]
-    return type(error).__qualname__, text_of(error), lines, inner, told_of(below)
+    inner = [told_of(one, above) for one in getattr(error, "exceptions", ())]
+    return type(error).__qualname__, text_of(error), lines, inner, told_of(below, above)
 
 
 def text_of(error: BaseException) -> str:
