@@ -109,6 +109,8 @@ static void on_timer(fa__timer *timer)
     fa__conn *conn = (fa__conn *)((char *)timer - offsetof(fa__conn, timer));
     fa__msec now = fa__loop_now(conn->worker->loop);
 
+    if (conn->batched)
+        fa__worker_send_batch(conn->worker);
     if (write_deadline(conn) <= now) {
         fa__count(&conn->worker->counters.timeouts, 1);
         fa__conn_break_off(conn, FA_ERR_TIMEOUT);
@@ -468,9 +470,11 @@ void fa__conn_del(fa__conn *conn, int error)
     bool cut = fa__conn_unsent(conn) && (error == FA_ERR_TIMEOUT ||
                                          (conn->sending != NULL && conn->sending->lost));
 
+    if (conn->batched)
+        fa__worker_send_batch(w); /* its last answer is whole */
     conn->broken = true;
     ++conn->in_call; /* callbacks below must not end it again */
-    if (w->corked == conn || conn->batched)
+    if (w->corked == conn)
         fa__conn_flush(conn);
     end_request(conn, error);
     if (conn->upgrade != NULL)

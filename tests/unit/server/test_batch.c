@@ -2,7 +2,7 @@
    becomes of one of them, the other clients have theirs. */
 #include "serving.h"
 
-#include "server/worker.h"
+#include "server/connection.h"
 
 ssize_t __real_send(int fd, const void *p, size_t n, int flags);
 ssize_t __wrap_send(int fd, const void *p, size_t n, int flags);
@@ -76,6 +76,25 @@ static int slow(fa_request *req, void *user_data)
     return answer_with(req, 5);
 }
 
+static int drain(fa_request *req, void *user_data)
+{
+    (void)user_data;
+    fa_worker_drain(worker);
+    return answer_with(req, 5);
+}
+
+/* All connections but its own are cut while it is answered. */
+static int cut(fa_request *req, void *user_data)
+{
+    (void)user_data;
+    for (fa__conn *conn = worker->conns, *next; conn != NULL; conn = next) {
+        next = conn->next;
+        if (conn->req != req)
+            fa__conn_del(conn, FA_ERR_CLOSED);
+    }
+    return answer_with(req, 5);
+}
+
 static int setup(void **state)
 {
     fa_server_options options = quiet_options();
@@ -86,10 +105,13 @@ static int setup(void **state)
     fake_clock.ms = fake_clock.step_ms = 0;
     for (size_t i = 0; i < CLIENTS; ++i)
         clients[i].fd = -1;
+    options.limits.drain_grace_ms = 0;
     options.limits.min_rate_bytes_per_s = 0; /* bytes go one by one here */
     app = fa_app_new(NULL);
     if (app == NULL || fa_app_route(app, FA_GET, "/small", small, NULL) != 0 ||
         fa_app_route(app, FA_GET, "/longer", longer, NULL) != 0 ||
+        fa_app_route(app, FA_GET, "/drain", drain, NULL) != 0 ||
+        fa_app_route(app, FA_GET, "/cut", cut, NULL) != 0 ||
         fa_app_route(app, FA_GET, "/slow", slow, NULL) != 0)
         return -1;
     return fa_worker_new(&worker, app, &options);
@@ -265,6 +287,30 @@ static void test_broken(void **state)
     }
 }
 
+/* The end of the server, or of their connections, comes behind answers that wait. */
+static void test_ends(void **state)
+{
+    static const char *const ends[] = {GET("/drain"), GET("/cut")};
+    size_t complete = 0;
+
+    (void)state;
+    for (size_t i = 2; i-- > 0;) {
+        come_together(5, GET("/small"));
+        CHECK_INT(__real_send(clients[4].fd, ends[i], strlen(ends[i]), 0), >, 0);
+        work(5);
+        fake_clock.ms += 100;
+        work(5);
+        CHECK_U64(sends.seen[4], ==, 0); /* they were waiting */
+        for (size_t k = 0; k < 4; ++k) {
+            CHECK(clients[k].ended);
+            CHECK_U64(clients[k].len, ==, clients[0].len);
+            complete +=
+                find_text(clients[k].got, clients[k].len, "\r\n\r\nxxxxx") != NULL;
+        }
+    }
+    CHECK_U64(complete, ==, 8);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -272,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_together),     TEST(test_slow_is_alone), TEST(test_many),
         TEST(test_short_writes), TEST(test_would_block),   TEST(test_broken),
+        TEST(test_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
