@@ -15,6 +15,7 @@ typedef struct Cycle {
     waiters senders; /* for the output to drain */
     bool reading;    /* the body comes piece by piece */
     bool paused;     /* it does not, until what came was handed out */
+    bool promised;   /* who waited for `body` was woken for it */
     bool more_body;  /* what is handed out next is not the last */
     bool handed_out; /* the last piece of the body was */
     bool started, complete, disconnected;

@@ -38,6 +38,8 @@ on_body(fa_request *req, fa_slice data, int error, void *user_data)
             return; /* its end follows at once, and belongs to the same message */
     }
     Py_INCREF((PyObject *)self);
+    if (self->body != NULL && self->receivers.first != NULL)
+        self->promised = true;
     waiters_go_on(&self->receivers, self->worker);
     if (self->req != NULL && self->body != NULL &&
         PyBytes_GET_SIZE(self->body) >= PAUSE_BYTES) {
@@ -55,6 +57,7 @@ message_of_body(Cycle *self)
     PyObject *body = self->body != NULL ? self->body : Py_NewRef(core->empty_bytes);
 
     self->body = NULL;
+    self->promised = false;
     if (message != NULL && (PyDict_SetItem(message, core->str_body, body) < 0 ||
                             PyDict_SetItem(message, core->str_more_body,
                                            self->more_body ? Py_True : Py_False) < 0))
@@ -68,10 +71,12 @@ message_of_body(Cycle *self)
     return message;
 }
 
+/* What somebody was woken for is still received first. */
 static bool
 is_over(const Cycle *self)
 {
-    return self->disconnected || self->complete;
+    return self->complete ||
+           (self->disconnected && !(self->promised && self->body != NULL));
 }
 
 /* The next message, when there is one. */

@@ -245,10 +245,13 @@ async def turns(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def messages(scope: Any, receive: Any, send: Any) -> None:
-    """What receive() gives until the end of the body."""
+    """What receive() gives until the end of the body; printed if that never came."""
     found: list[Any] = []
     while not found or found[-1][1]:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            print(found, flush=True)
+            return
         found.append((len(message["body"]), message["more_body"]))
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": repr(found).encode()})

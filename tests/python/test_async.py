@@ -74,6 +74,33 @@ def test_messages(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, kind: s
             assert peers.answer_of(reader, "POST").body == b"[(3, False)]"
 
 
+FAULTS = {
+    (b"", b"1\r\na\r\n2\r\nbc\r\n-\r\n"): "[(3, True)]",
+    (b"1\r\na\r\n2\r\nbc\r\n-\r\n",): "[(3, True)]",
+    (b"1\r\na\r\n", b"2\r\nbc\r\n-\r\n"): "[(1, True), (2, True)]",
+    (b"-\r\n",): "[]",
+}
+
+
+@pytest.mark.parametrize("kind", ["uvicorn", "fasterapi"])
+def test_messages_before_a_fault(
+    site: pathlib.Path, loop: str, tmp_path: pathlib.Path, kind: str
+) -> None:
+    """What came before a faulty chunk is received, also when it came with it, and the head."""
+    options = ("async_app:messages", "--port", "0", "--loop", loop, "--lifespan", "off")
+    head = b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with peers.serving(kind, site, tmp_path, *options) as server:
+        for pieces in FAULTS:
+            with server.connect() as s:
+                for data in (head + pieces[0], *pieces[1:]):
+                    s.sendall(data)
+                    time.sleep(0.1)
+                assert peers.answer_of(peers.Reader(s), "POST").status == 400
+        server.stop()
+        told = [line for line in server.text("out").splitlines() if line.startswith("[")]
+    assert told == list(FAULTS.values())
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_signals_under_load(
     site: pathlib.Path, loop: str, tmp_path: pathlib.Path, engine: str
