@@ -62,6 +62,23 @@ static inline bool fa__equal_nocase(fa_slice a, fa_slice b)
            fa__ascii_lower8(fa__load8(b.p + b.len - 8));
 }
 
+/* Whether `n` bytes at `p` in lower case are those at `lower`, which are so already. */
+static inline bool fa__lower_is(const char *p, const char *lower, size_t n)
+{
+    if (n < 4) {
+        for (size_t i = 0; i < n; ++i)
+            if (fa__ascii_lower(p[i]) != lower[i])
+                return false;
+        return true;
+    }
+    if (n <= 8)
+        return fa__ascii_lower8(fa__load4to8(p, n)) == fa__load4to8(lower, n);
+    for (size_t i = 0; i + 8 < n; i += 8)
+        if (fa__ascii_lower8(fa__load8(p + i)) != fa__load8(lower + i))
+            return false;
+    return fa__ascii_lower8(fa__load8(p + n - 8)) == fa__load8(lower + n - 8);
+}
+
 /* Copies `n` bytes in lower case; `out` and `p` do not overlap. */
 static inline void fa__ascii_lower_copy(char *out, const char *p, size_t n)
 {

@@ -21,14 +21,13 @@ fa__field_id fa__http1_field_id(fa_slice name)
     if (name.len >= sizeof(by_length) / sizeof(by_length[0]))
         return FA__FIELD_OTHER;
     if (name.len == 7) {
-        if (fa__equal_nocase(name, FA_SLICE("upgrade")))
+        if (fa__lower_is(name.p, "upgrade", 7))
             return FA__FIELD_UPGRADE;
-        return fa__equal_nocase(name, FA_SLICE("trailer")) ? FA__FIELD_TRAILER
-                                                           : FA__FIELD_OTHER;
+        return fa__lower_is(name.p, "trailer", 7) ? FA__FIELD_TRAILER : FA__FIELD_OTHER;
     }
     /* Most names differ in the first letter already. */
     if (fa__ascii_lower(name.p[0]) != by_length[name.len].name[0] ||
-        !fa__equal_nocase(name, (fa_slice){by_length[name.len].name, name.len}))
+        !fa__lower_is(name.p, by_length[name.len].name, name.len))
         return FA__FIELD_OTHER;
     return (fa__field_id)by_length[name.len].id;
 }

@@ -102,8 +102,11 @@ int fa__answer_head(fa__conn *conn, int status, const fa__framing *f, fa_slice t
     at = fa__answer_begin(at, conn->worker, status, req);
     if (f->has_length)
         at = fa__http1_write_content_length(at, f->length);
-    if (type.len > 0)
-        at = fa__http1_write_field(at, FA_SLICE("content-type"), type);
+    if (type.len > 0) {
+        at = fa__http1_write_literal(at, "content-type: ");
+        at = fa__http1_write_bytes(at, type.p, type.len);
+        at = fa__http1_write_literal(at, FA__HTTP1_CRLF);
+    }
     at = fa__answer_fields(at, &req->fields_out);
     if (f->chunked)
         at = fa__http1_write_literal(at, FA__HTTP1_CHUNKED);

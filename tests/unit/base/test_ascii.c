@@ -65,6 +65,7 @@ static void test_equal_nocase(void **state)
         va = exact_bytes(a, n);
         vb = exact_bytes(b, n);
         CHECK(fa__equal_nocase(va, vb));
+        CHECK(fa__lower_is(vb.p, va.p, n));
         exact_free(vb);
         for (size_t at = 0; at < n; ++at) {
             char kept = b[at];
@@ -72,6 +73,7 @@ static void test_equal_nocase(void **state)
             b[at] = '-';
             vb = exact_bytes(b, n);
             CHECK(!fa__equal_nocase(va, vb));
+            CHECK(!fa__lower_is(vb.p, va.p, n));
             exact_free(vb);
             b[at] = kept;
         }
