@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -32,10 +33,11 @@ class Slice:
         self.arguments, self.number = arguments, number
         self.file = arguments.kept / f"{arguments.seed}-{number}.json"
         self.began = time.monotonic()
-        self.process = multiprocessing.Process(target=self.run)
+        self.process = multiprocessing.Process(target=self.run, daemon=True)
 
     def run(self) -> None:
         """In a process of its own: what a thousand applications leave in caches goes with it."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)  # applications print, too
         alone = {**vars(self.arguments), "processes": 1, "requests": self.arguments.slice}
@@ -99,6 +101,7 @@ def tell(kept: pathlib.Path) -> int:
 
 def main() -> int:
     arguments = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and no slice goes on alone
     run(arguments)
     return 1 if tell(arguments.kept) else 0
 
