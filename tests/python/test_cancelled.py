@@ -1,7 +1,6 @@
 """receive() and send() that were given up, as asyncio.wait_for() does, leave no trace."""
 
 import pathlib
-import time
 
 import peers
 import pytest
@@ -51,6 +50,7 @@ async def app(scope, receive, send):
                 sent += 1
             except TimeoutError:
                 gave_up += 1
+                print("gave up", flush=True)
         await send({"type": "http.response.body", "body": b"%d" % (gave_up > 0)})
 
 
@@ -63,7 +63,7 @@ def test_given_up(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, kind: s
             assert peers.answer_of(peers.Reader(s), "GET").body == b"1"
         with server.connect() as s:
             s.sendall(b"GET /send HTTP/1.1\r\nHost: test\r\n\r\n")
-            time.sleep(0.5)  # the client is slow: sends wait, and are given up
+            server.told("out", "gave up")  # the client is slow: sends wait
             answer = peers.answer_of(peers.Reader(s), "GET")
             assert answer.whole
             assert (len(answer.body), answer.body[-1:]) == (SIZE + 1, b"1")

@@ -386,8 +386,9 @@ def test_max_rss(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
         assert not has(server, "MiB, above")
         pid_of(server, "/grow?mib=200")
         wait_for(lambda: pid_of(server) != before)
-        line = rf"\[{before}\] has 2\d\d MiB, above --workers-max-rss"
-        assert re.search(line, server.text("err"))
+        line = rf"\[{before}\] has (\d+) MiB, above --workers-max-rss"
+        found = re.search(line, server.text("err"))
+        assert found and int(found[1]) > 150  # it may be seen while it grows
 
 
 # ---- heartbeats ----

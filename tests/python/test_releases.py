@@ -28,7 +28,7 @@ def installed(tmp_path: pathlib.Path, site: pathlib.Path):
                 [*command, "--target", str(tmp_path), *([] if whole else ["--no-deps"])],
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=600,
             )
             if done.returncode != 0:
                 pytest.skip(f"no {release}: {done.stderr.strip()[-200:]}")
