@@ -67,6 +67,17 @@ take_short_cuts(core_state *core)
     Py_XDECREF(future);
 }
 
+static PyObject *
+cancelled_error(void)
+{
+    PyObject *exceptions = PyImport_ImportModule("asyncio.exceptions");
+    PyObject *found =
+        exceptions != NULL ? PyObject_GetAttrString(exceptions, "CancelledError") : NULL;
+
+    Py_XDECREF(exceptions);
+    return found;
+}
+
 int
 asyncio_take(core_state *core)
 {
@@ -78,13 +89,16 @@ asyncio_take(core_state *core)
     core->leave_task = PyObject_GetAttrString(tasks, "_leave_task");
     core->current_task = PyObject_GetAttrString(tasks, "current_task");
     core->task_type = PyObject_GetAttrString(tasks, "Task");
+    core->cancelled_error = cancelled_error();
     Py_DECREF(tasks);
     if (core->enter_task == NULL || core->leave_task == NULL ||
-        core->current_task == NULL || core->task_type == NULL)
+        core->current_task == NULL || core->task_type == NULL ||
+        core->cancelled_error == NULL)
         return -1;
     take_short_cuts(core);
     core->context_name = PyTuple_Pack(1, core->str_context);
-    return core->context_name != NULL ? 0 : -1;
+    core->msg_name = PyTuple_Pack(1, core->str_msg);
+    return core->context_name != NULL && core->msg_name != NULL ? 0 : -1;
 }
 
 int
@@ -130,19 +144,72 @@ set_result(core_state *core, PyObject *future)
     return res != NULL ? 0 : -1;
 }
 
+int
+asyncio_call_soon(core_state *core, PyObject *loop, PyObject *callback, PyObject *arg,
+                  PyObject *context)
+{
+    PyObject *args[4] = {loop, callback, arg != NULL ? arg : context, context};
+    PyObject *handle = PyObject_VectorcallMethod(core->str_call_soon, args,
+                                                 arg != NULL ? 3 : 2, core->context_name);
+
+    Py_XDECREF(handle);
+    return handle != NULL ? 0 : -1;
+}
+
+int
+asyncio_cancel(core_state *core, PyObject *future, PyObject *message)
+{
+    PyObject *args[2] = {future, message != NULL ? message : Py_None};
+    PyObject *done = PyObject_VectorcallMethod(core->str_cancel, args, 1, core->msg_name);
+    int res = done != NULL ? PyObject_IsTrue(done) : -1;
+
+    Py_XDECREF(done);
+    return res;
+}
+
+/* Whether it has been yielded by its own __await__(), and is of that loop. */
+static int
+is_to_be_awaited(core_state *core, PyObject *loop, PyObject *future)
+{
+    PyObject *found = PyObject_GetAttr(future, core->str__asyncio_future_blocking);
+    bool blocking = found == Py_True;
+
+    Py_XDECREF(found);
+    if (found == NULL || !blocking)
+        return found != NULL || PyErr_ExceptionMatches(PyExc_AttributeError) ? 0 : -1;
+    found = PyObject_CallMethodNoArgs(future, core->str_get_loop);
+    Py_XDECREF(found);
+    return found != NULL ? found == loop : -1;
+}
+
+int
+asyncio_await(core_state *core, PyObject *loop, PyObject *future, PyObject *callback,
+              PyObject *context)
+{
+    PyObject *args[3] = {future, callback, context}, *added;
+    int res = is_to_be_awaited(core, loop, future);
+
+    if (res == 0)
+        PyErr_Clear(); /* no such attribute */
+    if (res != 1)
+        return res;
+    if (PyObject_SetAttr(future, core->str__asyncio_future_blocking, Py_False) < 0)
+        return -1;
+    added = PyObject_VectorcallMethod(core->str_add_done_callback, args, 2,
+                                      core->context_name);
+    Py_XDECREF(added);
+    return added != NULL ? 1 : -1;
+}
+
 /* As set_result() does it, but for the order. */
 static int
 call_and_set(core_state *core, PyObject *loop, PyObject *future, PyObject *only)
 {
     PyObject *callback = PyTuple_GET_ITEM(only, 0);
-    PyObject *args[4] = {loop, callback, future, PyTuple_GET_ITEM(only, 1)};
-    PyObject *handle =
-        PyObject_VectorcallMethod(core->str_call_soon, args, 3, core->context_name);
     PyObject *removed;
 
-    if (handle == NULL)
+    if (asyncio_call_soon(core, loop, callback, future, PyTuple_GET_ITEM(only, 1)) < 0)
         return -1;
-    Py_DECREF(handle);
     removed = PyObject_CallMethodOneArg(future, core->str_remove_done_callback, callback);
     if (removed == NULL)
         return -1;

@@ -1,64 +1,41 @@
 /* The tasks in which handlers run.
 
-   A carrier is an asyncio.Task whose coroutine is a Carrier object. Idle, it awaits a
-   private future. A request's coroutine is stepped at once, with the carrier's task as
-   the current task and in its context: most requests end in that step, and cost neither
-   a task nor a turn of the loop. One that suspends is adopted: the carrier is woken and
-   yields what the coroutine yielded, so that asyncio itself awaits it; the current task
-   has been the same object all along.
+   A carrier is an asyncio.Task whose coroutine is a Carrier object. It awaits a gate
+   (gate.c), idle or not. A request's coroutine is stepped at once, with the carrier's
+   task as the current task and in its context: most requests end in that step, and cost
+   neither a task nor a turn of the loop. One that suspends has what it waits for call the
+   gate, and is stepped by that call: as by a task of its own, in the same turn. The task
+   itself takes a step only to begin, to end, and for what it alone knows to answer: a
+   coroutine that yields something that is no future.
 
    What a coroutine waits for may happen in a callback of the server: the next message of
-   a WebSocket, above all. It is then stepped at once as in the beginning, while its task
-   goes on awaiting; when it waits for the same again, asyncio has had no part in it. */
+   a WebSocket, above all. It is then stepped at once as in the beginning; when it waits
+   for the same again, asyncio has had no part in it. */
 #include "carrier.h"
 
-/* The task is going to await that, or to be stepped again if it is None. */
-static PySendResult
-await_next(Carrier *self, PyObject *future)
-{
-    late_remove(&self->late);
-    Py_XSETREF(self->awaited, future == Py_None ? NULL : Py_NewRef(future));
-    return PYGEN_NEXT;
-}
+#include "application.h"
 
-/* Awaits a private future, or ends a task that is of no more use. */
+/* Awaits the gate, or ends a task that is of no more use. */
 static PySendResult
 rest(Carrier *self, PyObject **result)
 {
-    core_state *core = self->worker->core;
-    PyObject *idle;
-
-    if (self->retired) {
+    if (self->retired && self->job.coroutine == NULL) {
         *result = Py_NewRef(Py_None);
         return PYGEN_RETURN;
     }
-    idle = PyObject_CallMethodNoArgs(self->worker->loop, core->str_create_future);
-    if (idle == NULL ||
-        PyObject_SetAttr(idle, core->str__asyncio_future_blocking, Py_True) < 0) {
-        Py_XDECREF(idle);
-        self->retired = true;
-        *result = NULL;
-        return PYGEN_ERROR;
-    }
-    *result = idle;
-    return await_next(self, idle);
+    self->gate->blocking = true;
+    *result = Py_NewRef((PyObject *)self->gate);
+    return PYGEN_NEXT;
 }
 
-/* The coroutine waits for carrier_unpark(), and the task for nothing. */
+/* What the task does with that is no concern of the gate's. */
 static PySendResult
-park(Carrier *self, PyObject **result)
+hand_over(Carrier *self, PyObject **result)
 {
-    PySendResult sent;
-
-    self->parked = true;
-    Py_DECREF(*result); /* the carrier itself */
-    sent = rest(self, result);
-    if (sent != PYGEN_ERROR)
-        return sent;
-    self->parked = false;
-    carrier_give_up(self);
-    *result = Py_NewRef(Py_None);
-    return PYGEN_RETURN;
+    *result = self->pending;
+    self->pending = NULL;
+    self->with_task = true;
+    return PYGEN_NEXT;
 }
 
 /* What came of a step within the task. */
@@ -67,13 +44,26 @@ after_step(Carrier *self, PySendResult sent, PyObject **result)
 {
     while (sent != PYGEN_NEXT && carrier_ended(self, sent, result))
         sent = carrier_step(self, Py_None, result);
-    if (sent == PYGEN_NEXT)
-        return *result == (PyObject *)self ? park(self, result)
-                                           : await_next(self, *result);
-    if (carrier_is_cancelled(self))
-        self->retired = true;
-    carrier_give_back(self);
-    return rest(self, result);
+    if (sent != PYGEN_NEXT)
+        carrier_give_back(self);
+    else
+        carrier_suspend(self, *result);
+    return self->pending != NULL ? hand_over(self, result) : rest(self, result);
+}
+
+/* It was asked while the coroutine ran that then yielded what the task took. */
+static PySendResult
+cancelled_step(Carrier *self, PyObject **result)
+{
+    PyObject *error = carrier_cancelled_error(self);
+    PySendResult sent;
+
+    if (error == NULL)
+        error = application_take_error();
+    self->with_task = false;
+    sent = carrier_throw_step(self, &error, 1, result);
+    Py_DECREF(error);
+    return after_step(self, sent, result);
 }
 
 static PySendResult
@@ -81,16 +71,15 @@ carrier_am_send(PyObject *op, PyObject *value, PyObject **result)
 {
     Carrier *self = (Carrier *)op;
 
-    if (self->job.coroutine == NULL || self->parked)
-        return rest(self, result); /* the first step of the task, or a stray wake-up */
-    if (self->pending == Py_None && self->awaited != NULL)
-        Py_CLEAR(self->pending); /* a turn is what it waits for, and this is the next */
-    if (self->pending != NULL) {
-        *result = self->pending;
-        self->pending = NULL;
-        return await_next(self, *result);
+    Py_CLEAR(self->wakeup);
+    self->woken = false;
+    if (self->with_task && self->cancelling)
+        return cancelled_step(self, result);
+    if (self->with_task) {
+        self->with_task = false;
+        return after_step(self, carrier_step(self, value, result), result);
     }
-    return after_step(self, carrier_step(self, value, result), result);
+    return self->pending != NULL ? hand_over(self, result) : rest(self, result);
 }
 
 static PyObject *
@@ -119,30 +108,39 @@ carrier_iternext(PyObject *op)
     return carrier_send(op, Py_None);
 }
 
-/* Throws into the request what was thrown into the task. */
+/* It was cancelled before its first step, and so before it had the gate. */
+static PyObject *
+cancel_after_all(Carrier *self, PyObject *error)
+{
+    PyObject *args = PyObject_GetAttrString(error, "args"), *result = NULL;
+    bool told = args != NULL && PyTuple_CheckExact(args) && PyTuple_GET_SIZE(args) > 0;
+    int rv = carrier_cancel(self, told ? PyTuple_GET_ITEM(args, 0) : NULL);
+
+    Py_XDECREF(args);
+    if (rv < 0)
+        return NULL;
+    if (self->pending != NULL)
+        (void)hand_over(self, &result);
+    else
+        (void)rest(self, &result); /* there is a coroutine: it is the gate */
+    return result;
+}
+
+/* Throws into the request what the task has to say to what it was given. */
 static PyObject *
 throw_into_inner(Carrier *self, PyObject *const *args, Py_ssize_t n)
 {
-    core_state *core = self->worker->core;
-    PyObject *pending = self->pending, *inner = Py_NewRef(self->job.coroutine), *result;
+    PyObject *inner = Py_NewRef(self->job.coroutine), *result;
     PySendResult sent;
 
-    self->pending = NULL;
-    self->parked = false;
-    if (pending != NULL) {
-        /* The task never got to await it, so it could not cancel it either. */
-        PyObject *cancelled = pending == Py_None
-                                  ? Py_NewRef(Py_None)
-                                  : PyObject_CallMethodNoArgs(pending, core->str_cancel);
-
-        if (cancelled == NULL)
-            PyErr_Clear();
-        Py_XDECREF(cancelled);
-        Py_DECREF(pending);
+    if (self->cancelling) {
+        sent = cancelled_step(self, &result);
+    } else {
+        self->with_task = false;
+        sent = carrier_throw_step(self, args, n, &result);
+        sent = after_step(self, sent, &result);
     }
-    sent = carrier_throw_step(self, args, n, &result);
     Py_DECREF(inner);
-    sent = after_step(self, sent, &result);
     return as_iterator_result(sent, result);
 }
 
@@ -155,8 +153,12 @@ carrier_throw(PyObject *op, PyObject *const *args, Py_ssize_t n)
         PyErr_SetString(PyExc_TypeError, "throw() takes 1 to 3 arguments");
         return NULL;
     }
-    if (self->job.coroutine != NULL)
+    Py_CLEAR(self->wakeup);
+    self->woken = false;
+    if (self->with_task)
         return throw_into_inner(self, args, n);
+    if (self->job.coroutine != NULL)
+        return cancel_after_all(self, args[0]);
     /* Somebody kept hold of the task of a request that is over, and cancelled it. */
     self->retired = true;
     if (PyExceptionInstance_Check(args[0]))
@@ -186,10 +188,11 @@ carrier_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT((PyObject *)self->worker);
     Py_VISIT(self->task);
     Py_VISIT(self->context);
-    Py_VISIT(self->snapshot);
+    Py_VISIT(self->wakeup);
     Py_VISIT(self->awaited);
     Py_VISIT(self->job.coroutine);
     Py_VISIT(self->pending);
+    Py_VISIT(self->cancel_message);
     Py_VISIT(self->job.owner);
     Py_VISIT((PyObject *)self->next);
     return 0;
@@ -203,10 +206,11 @@ carrier_clear(PyObject *op)
     late_remove(&self->late);
     Py_CLEAR(self->task);
     Py_CLEAR(self->context);
-    Py_CLEAR(self->snapshot);
+    Py_CLEAR(self->wakeup);
     Py_CLEAR(self->awaited);
     Py_CLEAR(self->job.coroutine);
     Py_CLEAR(self->pending);
+    Py_CLEAR(self->cancel_message);
     Py_CLEAR(self->job.owner);
     Py_CLEAR(self->next);
     return 0;
@@ -220,6 +224,9 @@ carrier_dealloc(PyObject *op)
 
     PyObject_GC_UnTrack(op);
     (void)carrier_clear(op);
+    if (self->gate != NULL)
+        self->gate->carrier = NULL;
+    Py_CLEAR(self->gate);
     Py_CLEAR(self->worker); /* last: what was cleared may have used it */
     type->tp_free(op);
     Py_DECREF(type);

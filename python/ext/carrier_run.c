@@ -4,18 +4,14 @@
 
 #include "application.h"
 
-#include <stddef.h>
-
 /* Idle carriers kept for the next requests: a burst of many that wait at once must not
    leave as many tasks behind. */
 enum { IDLE_MAX = 1024 };
 
 /* ---- those that wait ---- */
 
-/* The loop knows tasks by weak references only: one that waits for what nobody else knows
-   would be garbage, and its request without an answer. */
-static void
-hold(Carrier *self)
+void
+carrier_hold(Carrier *self)
 {
     Worker *worker = self->worker;
 
@@ -28,9 +24,8 @@ hold(Carrier *self)
     worker->busy = (Carrier *)Py_NewRef((PyObject *)self);
 }
 
-/* The caller has a reference of its own, or the task is running. */
-static void
-let_go(Carrier *self)
+void
+carrier_let_go(Carrier *self)
 {
     late_remove(&self->late);
     if (self->busy_link == NULL)
@@ -95,7 +90,8 @@ carrier_ended(Carrier *self, PySendResult sent, PyObject **result)
 static bool
 is_clean(Carrier *self)
 {
-    PyObject *same = PyContext_Type.tp_richcompare(self->context, self->snapshot, Py_EQ);
+    PyObject *same =
+        PyContext_Type.tp_richcompare(self->context, self->worker->context, Py_EQ);
     bool clean = same == Py_True && !self->spent && !self->retired;
 
     if (same == NULL)
@@ -104,73 +100,17 @@ is_clean(Carrier *self)
     return clean;
 }
 
-/* 1 when the future is done: somebody has cancelled the task meanwhile, or what it waits
-   for has happened, and it is about to be woken by that. 0 when it is not, or there is
-   none. */
-static int
-awaited_is_done(Carrier *self)
-{
-    int res =
-        self->awaited != NULL ? asyncio_is_done(self->worker->core, self->awaited) : 0;
-
-    if (res < 0)
-        PyErr_Clear();
-    return res != 0;
-}
-
-bool
-carrier_is_cancelled(Carrier *self)
-{
-    PyObject *count =
-        PyObject_CallMethodNoArgs(self->task, self->worker->core->str_cancelling);
-    int res = count != NULL ? PyObject_IsTrue(count) : -1;
-
-    Py_XDECREF(count);
-    if (res < 0)
-        PyErr_Clear();
-    return res != 0;
-}
-
-static int wake(Carrier *self);
-
-static void
-wake_late(late *op, Worker *Py_UNUSED(worker))
-{
-    Carrier *self = (Carrier *)((char *)op - offsetof(Carrier, late));
-
-    Py_INCREF((PyObject *)self);
-    if (wake(self) < 0)
-        PyErr_WriteUnraisable((PyObject *)self);
-    if (self->job.coroutine == NULL && self->late.link == NULL)
-        let_go(self);
-    Py_DECREF((PyObject *)self);
-}
-
-/* Ends the rest of an idle task, or lets it see what it was adopted for: if there is no
-   memory for it now, then as soon as there is. */
-static int
-wake(Carrier *self)
-{
-    Worker *worker = self->worker;
-
-    if (self->awaited == NULL || awaited_is_done(self))
-        return 0; /* a step is due anyhow */
-    if (asyncio_wake(worker->core, worker->loop, self->awaited) == 0)
-        return 0;
-    if (!PyErr_ExceptionMatches(PyExc_MemoryError))
-        return -1;
-    PyErr_Clear();
-    hold(self);
-    late_add(&self->late, worker, wake_late);
-    return 0;
-}
+/* ---- steps ---- */
 
 void
 carrier_give_back(Carrier *self)
 {
     Worker *worker = self->worker;
 
-    let_go(self);
+    carrier_let_go(self);
+    Py_CLEAR(self->awaited);
+    if (carrier_is_marked(self))
+        self->retired = true; /* too late to matter */
     if (worker->idle_count >= IDLE_MAX || !is_clean(self)) {
         self->retired = true;
         return;
@@ -187,7 +127,9 @@ carrier_step(Carrier *self, PyObject *value, PyObject **result)
     PySendResult sent;
 
     self->worker->running = self;
+    self->stepping = true;
     sent = PyIter_Send(self->job.coroutine, value, result);
+    self->stepping = false;
     self->worker->running = outer;
     return sent;
 }
@@ -218,8 +160,10 @@ carrier_throw_step(Carrier *self, PyObject *const *args, Py_ssize_t n, PyObject 
     Carrier *outer = self->worker->running;
 
     self->worker->running = self;
+    self->stepping = true;
     *result = PyObject_VectorcallMethod(self->worker->core->str_throw, stack,
                                         (size_t)n + 1, NULL);
+    self->stepping = false;
     self->worker->running = outer;
     if (*result != NULL)
         return PYGEN_NEXT;
@@ -241,9 +185,9 @@ carrier_new(Worker *worker)
         return NULL;
     self->worker = (Worker *)Py_NewRef((PyObject *)worker);
     self->context = PyContext_Copy(worker->context);
-    self->snapshot = PyContext_Copy(worker->context);
+    self->gate = gate_new(self);
     names = PyTuple_Pack(2, core->str_loop, core->str_context);
-    if (self->context != NULL && self->snapshot != NULL && names != NULL) {
+    if (self->context != NULL && self->gate != NULL && names != NULL) {
         args[0] = (PyObject *)self;
         args[1] = worker->loop;
         args[2] = self->context;
@@ -278,10 +222,9 @@ carrier_take(Worker *worker)
     Carrier *self;
 
     while ((self = pop(worker)) != NULL) {
-        if (!self->retired && !awaited_is_done(self))
+        if (!self->retired)
             return self;
-        self->retired = true; /* cancelled at rest, or woken: it ends by itself */
-        Py_DECREF(self);
+        Py_DECREF(self); /* cancelled at rest: it ends by itself */
     }
     return carrier_new(worker);
 }
@@ -333,6 +276,13 @@ carrier_leave(Worker *worker)
     Py_DECREF((PyObject *)self);
 }
 
+static PySendResult
+any_step(Carrier *self, PyObject *error, PyObject **result)
+{
+    return error == NULL ? carrier_step(self, Py_None, result)
+                         : carrier_throw_step(self, &error, 1, result);
+}
+
 /* A step outside of the task, which has been entered; `error` is thrown in if it is not
    NULL. */
 static PySendResult
@@ -344,8 +294,7 @@ step(Carrier *self, PyObject *error, PyObject **result)
     *result = NULL;
     if (PyContext_Enter(self->context) < 0)
         return PYGEN_ERROR;
-    sent = error == NULL ? carrier_step(self, Py_None, result)
-                         : carrier_throw_step(self, &error, 1, result);
+    sent = any_step(self, error, result);
     if (sent == PYGEN_ERROR)
         PyErr_Fetch(&type, &value, &traceback);
     if (PyContext_Exit(self->context) < 0)
@@ -362,7 +311,7 @@ carrier_retire_all(Worker *worker)
 
     while ((self = pop(worker)) != NULL) {
         self->retired = true;
-        if (wake(self) < 0)
+        if (carrier_wake(self) < 0)
             PyErr_WriteUnraisable((PyObject *)self);
         Py_DECREF(self);
     }
@@ -376,18 +325,15 @@ carrier_drop_all(Worker *worker)
     while ((self = pop(worker)) != NULL)
         Py_DECREF(self);
     while (worker->busy != NULL)
-        let_go(worker->busy);
+        carrier_let_go(worker->busy);
 }
 
-void
-carrier_give_up(Carrier *self)
+static void
+end_with_error(Carrier *self)
 {
     carrier_job next;
     PyObject *error;
 
-    self->retired = true;
-    let_go(self);
-    Py_CLEAR(self->pending);
     if (!finish_with_error(self))
         return;
     next = self->job;
@@ -400,6 +346,17 @@ carrier_give_up(Carrier *self)
     Py_DECREF(next.owner);
 }
 
+void
+carrier_give_up(Carrier *self)
+{
+    self->retired = true;
+    carrier_let_go(self);
+    Py_CLEAR(self->pending);
+    end_with_error(self);
+    if (carrier_wake(self) < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+}
+
 /* Its task, which is the current one if it `is_entered`, ends if it is of no more use. */
 static void
 put_back(Carrier *self, bool is_entered)
@@ -407,55 +364,61 @@ put_back(Carrier *self, bool is_entered)
     carrier_give_back(self);
     if (is_entered && !stays(self))
         leave(self);
-    if (self->retired && wake(self) < 0)
+    if (self->retired && carrier_wake(self) < 0)
         PyErr_WriteUnraisable((PyObject *)self);
 }
 
-/* The coroutine waits for something: from now on the task drives it, unless it has been
-   awaiting that very future. */
+/* Steps the coroutine, and those after it, as far as they go; `error` is thrown into the
+   first if it is not NULL. The task is entered, and is left here. `inside`: so is its
+   context, which is not left. */
 static void
-suspend(Carrier *self, PyObject *future)
-{
-    core_state *core = self->worker->core;
-    int rv;
-
-    hold(self);
-    if (future == (PyObject *)self) {
-        self->parked = true;
-        Py_DECREF(future);
-    } else if (future == self->awaited) {
-        /* As if the task had begun to await it now. */
-        rv = PyObject_SetAttr(future, core->str__asyncio_future_blocking, Py_False);
-        Py_DECREF(future);
-        if (rv < 0)
-            PyErr_WriteUnraisable((PyObject *)self);
-    } else {
-        self->pending = future;
-        self->worker->loop_wanted = true;
-        if (wake(self) < 0)
-            carrier_give_up(self);
-    }
-}
-
-/* Steps the coroutine, and those after it, as far as they go; `error` is
-   thrown into the first if it is not NULL. The task is entered, and is
-   left here or for the next request. */
-static void
-drive(Carrier *self, PyObject *error)
+drive(Carrier *self, PyObject *error, bool inside)
 {
     PyObject *result;
-    PySendResult sent = step(self, error, &result);
+    PySendResult sent =
+        inside ? any_step(self, error, &result) : step(self, error, &result);
 
     while (sent != PYGEN_NEXT && carrier_ended(self, sent, &result))
-        sent = step(self, NULL, &result);
-    if (sent == PYGEN_NEXT) {
-        leave(self);
-        suspend(self, result);
+        sent = inside ? any_step(self, NULL, &result) : step(self, NULL, &result);
+    if (sent != PYGEN_NEXT) {
+        put_back(self, true);
         return;
     }
-    if (awaited_is_done(self) || (self->awaited == NULL && carrier_is_cancelled(self)))
-        self->retired = true; /* cancelled from within, too late to matter */
-    put_back(self, true);
+    leave(self);
+    carrier_suspend(self, result);
+    if (self->pending != NULL && carrier_wake(self) < 0)
+        carrier_give_up(self);
+}
+
+/* Whether it is that which the coroutine waits for: not something that it has waited for
+   before, and has been stepped since. */
+static bool
+is_due(Carrier *self, PyObject *future)
+{
+    if (self->job.coroutine == NULL || self->stepping)
+        return false;
+    return future != NULL ? future == self->awaited : self->turn;
+}
+
+int
+carrier_called(Carrier *self, PyObject *future)
+{
+    PyObject *error;
+
+    if (!is_due(self, future))
+        return 0;
+    if (enter(self) < 0) {
+        /* Within a step of another task; but without memory this comes again. */
+        if (!PyErr_ExceptionMatches(PyExc_MemoryError))
+            return -1;
+        PyErr_Clear();
+        return carrier_take_turn(self);
+    }
+    self->turn = false;
+    error = carrier_take_error(self);
+    drive(self, error, true);
+    Py_XDECREF(error);
+    return 0;
 }
 
 int
@@ -474,8 +437,9 @@ carrier_run(Worker *worker, const carrier_job *job)
         return -1;
     }
     self->job = *job;
+    self->was_asked = false;
     Py_INCREF(self->job.owner);
-    drive(self, NULL);
+    drive(self, NULL, false);
     Py_DECREF(self);
     return 0;
 }
@@ -495,6 +459,16 @@ is_current(Carrier *self)
     return res;
 }
 
+static bool
+awaited_is_done(Carrier *self)
+{
+    int res = asyncio_is_done(self->worker->core, self->awaited);
+
+    if (res < 0)
+        PyErr_Clear();
+    return res != 0;
+}
+
 PyObject *
 carrier_future(Worker *worker, Carrier **carrier)
 {
@@ -512,17 +486,16 @@ void
 carrier_unpark(Carrier *self, PyObject *error)
 {
     if (!self->parked)
-        return; /* something was thrown into it meanwhile */
+        return; /* it has been cancelled meanwhile */
     self->parked = false;
-    if (self->worker->running != NULL || self->awaited == NULL || awaited_is_done(self) ||
-        enter(self) < 0) {
-        PyErr_Clear(); /* a step of its task is due, or comes so */
-        if (wake(self) < 0)
-            carrier_give_up(self);
-        return;
-    }
     Py_INCREF((PyObject *)self);
-    drive(self, error);
+    if (self->worker->running != NULL || enter(self) < 0) {
+        PyErr_Clear();
+        if (carrier_take_turn(self) < 0)
+            carrier_give_up(self);
+    } else {
+        drive(self, error, false);
+    }
     Py_DECREF(self);
 }
 
@@ -530,8 +503,7 @@ bool
 carrier_resume(Carrier *self, PyObject *future)
 {
     if (self->worker->running != NULL || self->awaited != future || self->retired ||
-        self->parked || self->job.coroutine == NULL || self->pending != NULL ||
-        awaited_is_done(self))
+        self->job.coroutine == NULL || self->cancelling || awaited_is_done(self))
         return false;
     if (enter(self) < 0) {
         PyErr_Clear(); /* somebody's task runs just now */
@@ -539,7 +511,7 @@ carrier_resume(Carrier *self, PyObject *future)
     }
     Py_INCREF((PyObject *)self);
     self->resumed = true;
-    drive(self, NULL);
+    drive(self, NULL, false);
     self->resumed = false;
     Py_DECREF(self);
     return true;

@@ -12,11 +12,13 @@
 
 /* Strings that are looked up or compared all the time, made once. */
 #define CORE_STRINGS(X)                                                                  \
+    X(add_done_callback)                                                                 \
     X(asgi)                                                                              \
     X(body)                                                                              \
     X(bytes)                                                                             \
     X(call_soon)                                                                         \
     X(cancel)                                                                            \
+    X(cancelled)                                                                         \
     X(cancelling)                                                                        \
     X(client)                                                                            \
     X(code)                                                                              \
@@ -26,6 +28,7 @@
     X(done)                                                                              \
     X(extensions)                                                                        \
     X(file)                                                                              \
+    X(get_loop)                                                                          \
     X(flush)                                                                             \
     X(headers)                                                                           \
     X(http)                                                                              \
@@ -34,6 +37,7 @@
     X(links)                                                                             \
     X(loop)                                                                              \
     X(method)                                                                            \
+    X(msg)                                                                               \
     X(more_body)                                                                         \
     X(more_trailers)                                                                     \
     X(offset)                                                                            \
@@ -42,6 +46,7 @@
     X(raw_path)                                                                          \
     X(reason)                                                                            \
     X(remove_done_callback)                                                              \
+    X(result)                                                                            \
     X(root_path)                                                                         \
     X(scheme)                                                                            \
     X(server)                                                                            \
@@ -61,6 +66,7 @@
     X(ws)                                                                                \
     X(wss)                                                                               \
     X(_asyncio_future_blocking)                                                          \
+    X(_must_cancel)                                                                      \
     X(_callbacks)
 
 /* Text that is no identifier. */
@@ -85,13 +91,15 @@
 /* Read-only after core_exec(). */
 typedef struct core_state {
     PyTypeObject *worker_type, *cycle_type, *websocket_type, *carrier_type,
-        *operation_type;
+        *operation_type, *gate_type;
     PyObject *client_disconnected; /* an exception, subclass of OSError */
-    PyObject *enter_task, *leave_task, *current_task, *task_type; /* of asyncio */
+    PyObject *enter_task, *leave_task, *current_task, *task_type,
+        *cancelled_error;      /* of asyncio */
     PyObject *current_tasks;   /* dict: loop to task; NULL: not to be had */
     PyTypeObject *future_type; /* asyncio's own, or NULL */
     PyCFunction future_done;   /* of exactly that type, or NULL */
     PyObject *context_name;    /* ("context",) */
+    PyObject *msg_name;        /* ("msg",) */
     PyObject *empty_bytes;
     PyObject *sent; /* operation_nothing(): what send() returns when it need not wait */
 #define X(name) PyObject *str_##name;
@@ -120,6 +128,17 @@ core_of_type(PyTypeObject *type)
 int asyncio_take(core_state *core);
 /* future.done(): 1, 0, or -1 with an exception. */
 int asyncio_is_done(core_state *core, PyObject *future);
+/* loop.call_soon(callback[, arg], context=context); `arg` may be NULL. Returns 0, or -1
+   with an exception. */
+int asyncio_call_soon(core_state *core, PyObject *loop, PyObject *callback, PyObject *arg,
+                      PyObject *context);
+/* future.cancel(msg=message): 1, 0, or -1 with an exception. `message` may be NULL. */
+int asyncio_cancel(core_state *core, PyObject *future, PyObject *message);
+/* What a task does with that which its coroutine has yielded, if it is a future of that
+   loop: it will call `callback`. Returns 1, 0 when it is something else, or -1 with an
+   exception. */
+int asyncio_await(core_state *core, PyObject *loop, PyObject *future, PyObject *callback,
+                  PyObject *context);
 /* future.set_result(None), for one that is not done. Returns 0, or -1 with an exception:
    then it is as before, and can be tried again. */
 int asyncio_wake(core_state *core, PyObject *loop, PyObject *future);
@@ -370,6 +389,7 @@ int heartbeat_exec(PyObject *mod);
 void worker_warn(Worker *worker, const char *message);
 void worker_report(Worker *worker, const char *message, PyObject *error);
 
-extern PyType_Spec operation_spec, carrier_spec, cycle_spec, websocket_spec, worker_spec;
+extern PyType_Spec gate_spec, operation_spec, carrier_spec, cycle_spec, websocket_spec,
+    worker_spec;
 
 #endif

@@ -57,6 +57,7 @@ core_exec(PyObject *mod)
         add_type(mod, &core->hop_type, &hop_spec, false) < 0 ||
         add_type(mod, &core->shape_type, &shape_spec, true) < 0 ||
         add_type(mod, &core->operation_type, &operation_spec, false) < 0 ||
+        add_type(mod, &core->gate_type, &gate_spec, false) < 0 ||
         add_type(mod, &core->carrier_type, &carrier_spec, true) < 0 ||
         add_type(mod, &core->cycle_type, &cycle_spec, false) < 0 ||
         add_type(mod, &core->websocket_type, &websocket_spec, false) < 0 ||
@@ -89,11 +90,13 @@ core_traverse(PyObject *mod, visitproc visit, void *arg)
     Py_VISIT(core->websocket_type);
     Py_VISIT(core->client_disconnected);
     Py_VISIT(core->carrier_type);
+    Py_VISIT(core->gate_type);
     Py_VISIT(core->operation_type);
     Py_VISIT(core->enter_task);
     Py_VISIT(core->leave_task);
     Py_VISIT(core->current_task);
     Py_VISIT(core->task_type);
+    Py_VISIT(core->cancelled_error);
     Py_VISIT(core->current_tasks);
     Py_VISIT(core->future_type);
     Py_VISIT(core->sent);
@@ -118,14 +121,17 @@ core_clear(PyObject *mod)
     Py_CLEAR(core->websocket_type);
     Py_CLEAR(core->client_disconnected);
     Py_CLEAR(core->carrier_type);
+    Py_CLEAR(core->gate_type);
     Py_CLEAR(core->operation_type);
     Py_CLEAR(core->enter_task);
     Py_CLEAR(core->leave_task);
     Py_CLEAR(core->current_task);
     Py_CLEAR(core->task_type);
+    Py_CLEAR(core->cancelled_error);
     Py_CLEAR(core->current_tasks);
     Py_CLEAR(core->future_type);
     Py_CLEAR(core->context_name);
+    Py_CLEAR(core->msg_name);
     Py_CLEAR(core->empty_bytes);
     Py_CLEAR(core->sent);
 #define X(name) Py_CLEAR(core->str_##name);

@@ -3,7 +3,10 @@ route that C calls, one that a runner calls, one of FastAPI's own handler, and o
 the application finds."""
 
 import asyncio
+import contextvars
+import re
 import signal
+import traceback
 from typing import Any
 
 import anyio
@@ -206,6 +209,200 @@ async def signalled() -> Any:
     except RuntimeError as error:
         handled.append(str(error))
     return handled[before:]
+
+
+# ---- what a task waits for, and when it goes on ----
+
+marked: contextvars.ContextVar[str] = contextvars.ContextVar("marked")
+
+
+class Yields:
+    """Awaits by yielding that to the task."""
+
+    def __init__(self, what: Any) -> None:
+        self.what = what
+
+    def __await__(self) -> Any:
+        return (yield self.what)
+
+
+def task_of() -> asyncio.Task:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+async def outcome(awaitable: Any) -> list[Any]:
+    """What comes of it, and where that has been."""
+    try:
+        return ["result", await awaitable]
+    except BaseException as error:
+        depth = len(traceback.extract_tb(error.__traceback__))
+        text = [re.sub(r"(?s)[<'].*", "", str(arg)) for arg in error.args]
+        return [type(error).__name__, text, depth, task_of().cancelling()]
+
+
+@everywhere
+async def order_of_turns() -> Any:
+    """What is awaited goes on in the turn after it is done, in the order of callbacks."""
+    loop, found = asyncio.get_running_loop(), []
+    for again in range(3):
+        future = loop.create_future()
+        future.add_done_callback(lambda _: found.append("before"))
+        loop.call_soon(future.set_result, None)
+        loop.call_soon(loop.call_soon, found.append, "turn 1")
+        loop.call_soon(loop.call_soon, loop.call_soon, found.append, "turn 2")
+        loop.call_soon(future.add_done_callback, lambda _: found.append("behind"))
+        await future
+        found.append(f"on {again}")
+        await asyncio.sleep(0)
+        found.append("slept")
+        child = asyncio.create_task(outcome(asyncio.sleep(0, again)))
+        loop.call_soon(found.append, "beside")
+        found.append(await child)
+    return found
+
+
+@everywhere
+async def cancelled_too_late() -> Any:
+    """What it waits for is done, but it has not gone on yet."""
+    loop, found = asyncio.get_running_loop(), []
+
+    def end(future: asyncio.Future, how: str) -> None:
+        if "fails" in how:
+            future.set_exception(KeyError(how))
+        elif "cancelled" in how:
+            future.cancel(how)
+        else:
+            future.set_result(how)
+        found.append([task.cancel(how), task.cancel()] if "twice" in how else task.cancel(how))
+        if "back" in how:
+            found.append(task.uncancel())
+
+    task = task_of()
+    hows = ("", "fails", "cancelled", "twice", "back", "fails back", "cancelled back")
+    for how in hows:
+        future = loop.create_future()
+        loop.call_soon(end, future, how)
+        found.append([how, await outcome(future)])
+        while task.cancelling():
+            task.uncancel()
+        found.append(await outcome(asyncio.sleep(0, "slept")))
+    return found
+
+
+@everywhere
+async def cancelled_for_a_turn() -> Any:
+    loop, found, task = asyncio.get_running_loop(), [], task_of()
+    for back in (False, True):
+        loop.call_soon(task.cancel, "in a turn")
+        if back:
+            loop.call_soon(task.uncancel)
+        found.append(await outcome(asyncio.sleep(0, "slept")))
+        while task.cancelling():
+            task.uncancel()
+        task.cancel("by itself")
+        if back:
+            task.uncancel()
+        found.append(await outcome(asyncio.sleep(0, "slept")))
+        while task.cancelling():
+            task.uncancel()
+        task.cancel("by itself")
+        if back:
+            task.uncancel()
+        found.append(await outcome(asyncio.sleep(0.001, "slept")))
+        while task.cancelling():
+            task.uncancel()
+    return found
+
+
+@everywhere
+async def awaits_anything() -> Any:
+    """What only a task knows to answer."""
+    other, loop = asyncio.new_event_loop(), asyncio.get_running_loop()
+    found: list[Any] = []
+    bad = (7, "text", other.create_future(), loop.create_future(), task_of(), object(), ())
+    for what in bad:
+        found.append(await outcome(Yields(what)))
+        found.append(await outcome(asyncio.sleep(0, "slept")))
+    found.append(await outcome(task_of()))
+    for what in bad[:2]:
+        loop.call_soon(task_of().cancel, "meanwhile")
+        found.append(await outcome(Yields(what)))
+        found.append([task_of().uncancel(), await outcome(asyncio.sleep(0, "slept"))])
+        task_of().cancel("before")
+        found.append(await outcome(Yields(what)))
+        found.append([task_of().uncancel(), await outcome(asyncio.sleep(0.001, "slept"))])
+    other.close()
+    return found
+
+
+@everywhere
+async def cancels_at_first() -> Any:
+    task_of().cancel("at first")
+    found = [await outcome(Yields(7)), task_of().uncancel()]
+    return [*found, await outcome(asyncio.sleep(0, "slept"))]
+
+
+@everywhere
+async def seen_while_it_waits() -> Any:
+    """By who debugs, and by anyio."""
+    loop, found, task = asyncio.get_running_loop(), [], task_of()
+    marked.set("by the handler")
+
+    async def look(future: asyncio.Future) -> None:
+        described = re.search(r"wait_for=(<[^>]*>)", repr(task))
+        found.append(described and described[1])
+        for callback, context in future._callbacks:
+            found.append([callback.__self__ is task, callback.__qualname__, context[marked]])
+        waiter = task._fut_waiter
+        found.append([isinstance(waiter, asyncio.Future), waiter.done(), waiter.cancelled()])
+        found.append(task._must_cancel)
+        info = next(i for i in anyio.get_running_tasks() if i.id == id(task))
+        future.cancel()
+        found.append([waiter.done(), waiter.cancelled(), info.has_pending_cancellation()])
+
+    for _ in range(2):
+        future = loop.create_future()
+        child = loop.create_task(look(future))
+        found.append(await outcome(future))
+        await child
+    return found
+
+
+@everywhere
+async def handed_over() -> Any:
+    """anyio asks who waits at a stream whether it is cancelled, and passes it by."""
+    sender, receiver = anyio.create_memory_object_stream[int]()
+    found: list[Any] = []
+
+    async def send(cancel: anyio.CancelScope) -> None:
+        await anyio.sleep(0)
+        await sender.send(1)
+        cancel.cancel()
+        await anyio.sleep(0)
+        try:
+            sender.send_nowait(2)
+        except anyio.WouldBlock:
+            found.append("nobody waits")
+
+    async with sender, receiver, anyio.create_task_group() as group:
+        for _ in range(2):
+            with anyio.CancelScope() as scope:
+                group.start_soon(send, scope)
+                found.append(await receiver.receive())
+                found.append(await receiver.receive())
+            found.append([scope.cancelled_caught, facts()])
+    return found
+
+
+@everywhere
+async def cancels_at_once() -> Any:
+    """In the first step of its task, and takes it back: see test_next_in_the_task()."""
+    task = task_of()
+    task.cancel()
+    task.uncancel()
+    return "over"
 
 
 app.include_router(own_routes)

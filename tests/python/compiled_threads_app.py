@@ -281,11 +281,17 @@ def scope_cancelled(a: Annotated[Any, Depends(cancelled)]):
     say("not reached")
 
 
-async def cancels(s: float):
-    """Somebody cancels the task of the request."""
+async def cancels(s: float, back: bool = False):
+    """Somebody cancels the task of the request, and takes it back too late."""
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().call_later(s, task.cancel, "somebody")
+
+    def cancel():
+        task.cancel("somebody")
+        if back:
+            task.uncancel()
+
+    asyncio.get_running_loop().call_later(s, cancel)
     try:
         yield
     except asyncio.CancelledError as error:

@@ -51,6 +51,21 @@ def test_turns(site: pathlib.Path, loop: str, tmp_path: pathlib.Path) -> None:
             assert peers.answer_of(reader, "GET").body == b"['next']"
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_next_in_the_task(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, engine: str) -> None:
+    """A request that has cancelled its task leaves nothing for the next one, which is served in
+    the same turn of the loop: before a new task has taken its first step, too."""
+    options = ("async_app:app", "--port", "0", "--loop", loop, "--engine", engine)
+    paths = ("/called/cancels_at_once", "/called/order_of_turns")
+    both = b"".join(b"GET %s HTTP/1.1\r\nHost: test\r\n\r\n" % path.encode() for path in paths)
+    with peers.serving("fasterapi", site, tmp_path, *options) as server, server.connect() as s:
+        reader = peers.Reader(s)
+        for _ in range(2):
+            s.sendall(both)
+            answers = [peers.answer_of(reader, "GET") for _ in paths]
+            assert [answer.status for answer in answers] == [200, 200], server.text("err")
+
+
 @pytest.mark.parametrize("kind", ["uvicorn", "fasterapi"])
 def test_messages(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, kind: str) -> None:
     """What comes at once behind a head is one message: the last, if the body ends there."""

@@ -16,6 +16,7 @@ from wire import Case
 ORDER = [
     *(f"/order/{name}" for name in ("dependency", "soon", "thread", "safe", "safe/later")),
     *("/cancelled/running?s=0.1", "/cancelled/dependency?s=0.1", "/scope?s=0.1"),
+    "/cancelled/running?s=0.1&back=1",
 ]
 CASES = [
     *map(simple, ["/thread", "/context?value=v", "/context/async?value=v", "/context/yield?value=v"]),
