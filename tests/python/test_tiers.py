@@ -179,3 +179,49 @@ def test_compare_without_uvicorn(site: pathlib.Path, tmp_path: pathlib.Path) -> 
     )
     assert done.returncode == 2
     assert "Error: uvicorn is not installed: pip install uvicorn" in done.stderr
+
+
+CLASSES = """
+import sys
+from fastapi import FastAPI
+from fasterapi._compile import NotCompiled, compile_app
+
+class More(FastAPI):
+    kept = 1
+
+    def __init__(self):
+        super().__init__()
+        self.more = []
+
+    def openapi(self):
+        return {}
+
+class Other(More):
+    def build_middleware_stack(self):
+        return super().build_middleware_stack()
+
+def counts(app):
+    @app.get("/")
+    async def root():
+        return 1
+    return compile_app(app).counts["compiled"]
+
+assert counts(More()) == 5
+try:
+    counts(Other())
+except NotCompiled as error:
+    assert str(error) == "Other has a build_middleware_stack of its own", error
+else:
+    raise AssertionError
+app = More()
+app.build_middleware_stack = lambda: More.build_middleware_stack(app)
+assert counts(app) == 1  # behind what it may have put around
+"""
+
+
+def test_classes(site: pathlib.Path) -> None:
+    """Classes of the user's that add to FastAPI are no reason; those that replace are."""
+    done = subprocess.run(
+        [sys.executable, "-c", CLASSES], env=peers.environment(site), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi.applications import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.encoders import jsonable_encoder
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
@@ -16,6 +16,7 @@ from fastapi.routing import (
     APIRoute,
     iter_route_contexts,
 )
+from fastapi.telemetry._asgi import _legacy_otel
 from pydantic_core import SchemaSerializer, ValidationError, from_json
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import cookie_parser
@@ -52,7 +53,6 @@ from fasterapi._compile._outcome import (
 )
 from fasterapi._compile._mounts import (
     application_of,
-    builds_as_usual,
     mounted_in,
     root_of,
     when_built,
@@ -76,15 +76,30 @@ from fasterapi._compile._table import (
 from fasterapi._compile._tree import needs_runner
 
 _UNKNOWN_CONVERTOR = "its path has a convertor that the core does not know"
+_OF_EVERY_CLASS = frozenset(
+    ("__annotations__", "__dict__", "__doc__", "__firstlineno__", "__init__", "__module__")
+    + ("__qualname__", "__static_attributes__", "__weakref__", "openapi")
+)
 _HIDDEN = "what comes before it may answer its paths, or its path is no pattern we know"
+
+
+def _check_class(app: Any) -> None:
+    """A class of the user's may have more than FastAPI, but nothing else in its place."""
+    if not isinstance(app, FastAPI):
+        raise NotCompiled(f"{type(app).__name__} is not fastapi.FastAPI")
+    kind = type(app)
+    for own in kind.__mro__[: kind.__mro__.index(FastAPI)]:
+        for name in vars(own):
+            if hasattr(FastAPI, name) and name not in _OF_EVERY_CLASS:
+                raise NotCompiled(f"{own.__name__} has a {name} of its own")
+
+
 def _check_application(app: Any) -> None:
-    if type(app) is not FastAPI:
-        raise NotCompiled(f"{type(app).__name__} is not exactly fastapi.FastAPI")
-    if not builds_as_usual(app):
-        raise NotCompiled("the application builds its middleware in a way of its own")
+    _check_class(app)
     if any(map(has_own_way, routers_of(app))):
         raise NotCompiled("a router has a way of its own to find routes")
-    if app._native_telemetry.enabled():
+    stack = app.middleware_stack
+    if app._native_telemetry.enabled() and not (stack is not None and _legacy_otel(stack)):
         raise NotCompiled("telemetry is in use")
 
 
@@ -515,10 +530,11 @@ def _under(root: str, found: _Found, table: list[TableRow]) -> list[TableRow]:
 def compile_app(app: Any, *, apart: bool = False, root_path: str = "") -> Compiled:
     """Raises NotCompiled when the application as a whole cannot be. `apart`: plans behind
     its middleware stay those that are there. `root_path` is the server's."""
-    _check_application(app)
-    root = root_of(app, root_path)
+    _check_class(app)
     if app.middleware_stack is None:
         app.middleware_stack = app.build_middleware_stack()
+    _check_application(app)
+    root = root_of(app, root_path)
     place = Place(app, app.middleware_stack, root)
     compiler = _Compiler(place, root_path, _telemetry_guards())
     found = _walk(compiler)

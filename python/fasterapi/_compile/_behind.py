@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi.applications import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
-from fastapi import FastAPI
+from fastapi.applications import FastAPI
 from starlette._exception_handler import wrap_app_handling_exceptions
 from starlette.middleware import base
 from starlette.middleware.base import BaseHTTPMiddleware, _CachedRequest, _StreamingResponse

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi.applications import FastAPI
 from starlette import applications
 from starlette.applications import Starlette
 

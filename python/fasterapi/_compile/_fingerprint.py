@@ -67,7 +67,6 @@ REPLICATED: dict[str, tuple[str, ...]] = {
         *("wrap_app_handling_exceptions", "_lookup_exception_handler"),
     ),
     "starlette._utils": ("get_route_path",),
-    "starlette.background": ("BackgroundTask.__call__", "BackgroundTasks.__call__"),
     "starlette.concurrency": ("run_in_threadpool",),
     "starlette.convertors": (
         *("StringConvertor.convert", "PathConvertor.convert", "IntegerConvertor.convert"),

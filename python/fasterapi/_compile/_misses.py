@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi.applications import FastAPI
 from fastapi.routing import APIRouter, _get_fastapi_scope, _IncludedRouter
 from starlette.datastructures import URL
 from starlette.exceptions import HTTPException

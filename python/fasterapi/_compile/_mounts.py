@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi.applications import FastAPI
 from starlette.routing import Mount
 
-from fasterapi._compile._place import Guard, Place
+from fasterapi._compile._place import Builder, Guard, Place, builds_as_usual
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import body_limit_of
 from fasterapi._compile._select import select_of, way_to
@@ -33,7 +33,7 @@ def root_of(app: FastAPI, server_root: str) -> str:
 def application_of(route: Any, above: Place) -> FastAPI:
     """What a Mount, or a Host, leads to in the end."""
     app = getattr(route, "_base_app", route.app)
-    if type(app) is not FastAPI:
+    if not isinstance(app, FastAPI):
         raise NotCompiled(f"it is a {type(app).__name__}, which is not looked into")
     if any(app is other for other in above.applications):
         raise NotCompiled("the application is mounted in itself")
@@ -47,7 +47,7 @@ def mounted_in(above: Place, context: Any, server_root: str) -> tuple[Place, lis
     app = mount.app
     if above.behind:
         raise NotCompiled("it is mounted behind middleware")
-    if type(mount) is not Mount or type(app) is not FastAPI:
+    if type(mount) is not Mount or not isinstance(app, FastAPI):
         raise NotCompiled("there is more on the way to the application")
     if mount.param_convertors.keys() != {"path"}:
         raise NotCompiled("the path to the application has parameters")
@@ -55,7 +55,7 @@ def mounted_in(above: Place, context: Any, server_root: str) -> tuple[Place, lis
         raise NotCompiled("a router limits the body of what it includes")
     if app.root_path not in ("", server_root + above.root + mount.path):
         raise NotCompiled("the application has a root_path of its own")
-    if app.user_middleware:
+    if app.user_middleware or not builds_as_usual(app):
         raise NotCompiled("the application has middleware of its own")
     # That of an application which nobody has called yet is not built: it may still get more.
     stack = app.middleware_stack or _Ready.of(app)
@@ -65,7 +65,7 @@ def mounted_in(above: Place, context: Any, server_root: str) -> tuple[Place, lis
     return place, [(mount, "app", app, False, -1)]
 
 
-class _Ready:
+class _Ready(Builder):
     """In the place of build_middleware_stack() of an application that nobody has called yet, and
     that the core leads to: what its plans go by is what it then has, if that is still right."""
 
@@ -91,25 +91,24 @@ class _Ready:
         return self.stack if self.found() == self.built_of else self.app.build_middleware_stack()
 
 
-class _Build:
+class _Build(Builder):
     """In the place of build_middleware_stack() of an application that nobody has called yet."""
 
     def __init__(self, app: FastAPI, install: Install) -> None:
         self.app = app
         self.install = install
+        own = vars(app).get("build_middleware_stack")
+        self.before: Any = own.before if isinstance(own, _Build) else own
 
     def __call__(self) -> Any:
         vars(self.app).pop("build_middleware_stack", None)
+        if self.before is not None and not isinstance(self.before, Builder):
+            vars(self.app)["build_middleware_stack"] = self.before
         stack = self.app.build_middleware_stack()
         # What hides the rest of the stack hides it for this application alone.
         with contextlib.suppress(NotCompiled):
             self.install(stack)
         return stack
-
-
-def builds_as_usual(app: FastAPI) -> bool:
-    """Whether nobody else has replaced its build_middleware_stack()."""
-    return type(vars(app).get("build_middleware_stack")) in (type(None), _Build, _Ready)
 
 
 def when_built(app: FastAPI, install: Install) -> None:

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi.applications import FastAPI
 
 from fasterapi._compile._releases import apply_form_limits, body_limit_of
 
 # (object, attribute, expected, any, size or items; None: the attribute may be None, too)
 Guard = tuple[Any, str, Any, bool, "int | tuple[Any, ...] | None"]
 Lead = Callable[[dict[str, Any]], None]
+
+
+class Builder:
+    """In the place of build_middleware_stack() of an application: ours, and it builds as usual."""
+
+    def __call__(self) -> Any:
+        raise NotImplementedError
+
+
+def builds_as_usual(app: FastAPI) -> bool:
+    """Whether nobody else has replaced its build_middleware_stack(), as OpenTelemetry does."""
+    own = vars(app).get("build_middleware_stack")
+    return own is None or isinstance(own, Builder)
 
 
 class Place:
@@ -43,7 +56,8 @@ class Place:
     @property
     def behind(self) -> bool:
         """There is more than FastAPI itself puts around its router."""
-        return self.stack is None or bool(self.app.user_middleware)
+        replaced = not builds_as_usual(self.app)
+        return self.stack is None or bool(self.app.user_middleware) or replaced
 
     @property
     def limit(self) -> int | None:

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi.applications import FastAPI
 
 from fasterapi import _core
 from fasterapi._compile._place import Guard
