@@ -519,7 +519,8 @@ class Writer:
     def mounted(self) -> None:
         """Another application below this one."""
         dice = self.dice
-        self.add(f"sub = FastAPI({dice.choice(('', '', 'redirect_slashes=False'))})")
+        options = dice.choice(("", "", "", "redirect_slashes=False", "max_body_size=40"))
+        self.add(f"sub = FastAPI({options})")
         if dice.chance(0.5):
             self.handlers("sub")
         prefix = dice.choice(("/sub", "/sub", "/r", "/{p}/sub", ""))
@@ -558,6 +559,8 @@ class Writer:
             options.append("redirect_slashes=False")
         if dice.chance(0.05):
             options.append("default_response_class=" + dice.choice(("HTMLResponse", "PlainTextResponse", "JSONResponse")))
+        if dice.chance(0.06):  # of bodies; before FastAPI 0.164 it says nothing
+            options.append(f"max_body_size={dice.choice((0, 20, 60, 200))}")
         root = "/root" if dice.chance(0.05) else ""
         if root:
             options.append(f"root_path={root!r}")
