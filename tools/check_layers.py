@@ -45,7 +45,8 @@ def closure(layer: str) -> set[str]:
 
 def resolve(file: pathlib.Path, name: str) -> pathlib.Path | None:
     """The project's file that `name` means, None for a header of the system."""
-    for base in (file.parent, ROOT / "src", ROOT / "include"):
+    own = "python/ext" if folder_of(file) == "python/ext" else "src"
+    for base in (file.parent, ROOT / own, ROOT / "include"):
         if (base / name).is_file():
             return (base / name).resolve()
     return None

@@ -8,7 +8,7 @@
 
 #include <fasterapi.h>
 
-#include "late.h"
+#include "carrier/late.h"
 
 /* Strings that are looked up or compared all the time, made once. */
 #define CORE_STRINGS(X)                                                                  \
@@ -329,7 +329,7 @@ struct Worker {
 
     plan_route *plan_routes;
     plan_route *missing,
-        *slash;               /* of these: for paths that no route has, see plan_miss.c */
+        *slash;               /* of these: for paths that no route has, see plan/miss.c */
     unsigned long long polls; /* rounds of poll() so far */
     unsigned long long through_asgi; /* requests that the application was called for */
     PyObject *threads;               /* see worker_threads(); None, or NULL at first */

@@ -1,7 +1,7 @@
 /* The keywords of Worker(): a row each. */
 #include <stddef.h>
 
-#include "forwarded.h"
+#include "http/forwarded.h"
 
 typedef enum option_kind {
     OPTION_BOOL,    /* bool */

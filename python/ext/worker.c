@@ -1,7 +1,7 @@
 /* A worker of the server in a running asyncio loop, as Python sees it. */
-#include "message.h"
-#include "plan.h"
-#include "threads.h"
+#include "http/message.h"
+#include "plan/plan.h"
+#include "threads/threads.h"
 
 void
 worker_report(Worker *worker, const char *message, PyObject *error)

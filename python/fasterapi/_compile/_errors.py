@@ -1,6 +1,6 @@
 """What FastAPI says of values that are missing or not valid, and of bodies that are no JSON.
 
-The core collects a Fault for each such value (python/ext/plan_check.c); in the end they are
+The core collects a Fault for each such value (python/ext/plan/check.c); in the end they are
 raised where get_request_handler() of FastAPI raises them."""
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from fasterapi._compile._limits import within
 from fasterapi._compile._releases import HOSTS_WITHOUT_CASE, OUTER
 
-# As in python/ext/plan_steps.h.
+# As in python/ext/plan/steps.h.
 CORS, GZIP, HOSTS, HTTPS = range(4)
 STEPS_MAX = 8
 _FAR = 2**31 - 1

@@ -36,7 +36,7 @@ from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._schemas import is_pure, is_same_in_json
 from fasterapi._compile._shapes import shape_of
 
-# As in python/ext/plan.h.
+# As in python/ext/plan/plan.h.
 PATH, QUERY, HEADER, COOKIE, BODY, MEMBER = range(6)
 ANY, STR, INT, FLOAT, BOOL, JSON, PARSED, RAW = range(8)
 

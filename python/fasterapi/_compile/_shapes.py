@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from fasterapi import _core
 from fasterapi._compile._schemas import Schema
 
-# (kind, nullable, parts, type, members); the kinds as in python/ext/plan_shape.c.
+# (kind, nullable, parts, type, members); the kinds as in python/ext/plan/shape.c.
 Row = tuple[int, bool, tuple["Part", ...], type | None, tuple[Any, ...]]
 # (name, row, required, default)
 Part = tuple[str, Row, bool, Any]
