@@ -586,7 +586,8 @@ class Writer:
         if dice.chance(0.15):
             self.operation("app", "", inherited)
         self.add(*layers.lines(dice, "app"))
-        source = PRELUDE + forms.PRELUDE + streams.PRELUDE + waits.PRELUDE + layers.PRELUDE + "\n".join(self.lines) + "\n"
+        lines = streams.without_races(self.lines)
+        source = PRELUDE + forms.PRELUDE + streams.PRELUDE + waits.PRELUDE + layers.PRELUDE + "\n".join(lines) + "\n"
         return App(source, self.operations, self.mutates)
 
 

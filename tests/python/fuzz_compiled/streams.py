@@ -2,6 +2,8 @@
 
 They say nothing when they end: one whose client has gone may end at any time."""
 
+from itertools import pairwise
+
 from fuzz_compiled.outcomes import RAISED, RESULTS, Returned, special_of
 from fuzz_compiled.values import Dice, Type, field_type
 
@@ -78,4 +80,16 @@ def of_endpoint(dice: Dice, word: str, arguments: list[str], told: str, returned
     return [*lines, f"if do == 3: yield {item(dice, told, returned)}"]
 
 
-__all__ = ["PRELUDE", "of_endpoint", "response_of"]
+def without_races(lines: list[str]) -> list[str]:
+    """The events of a `def` function are made in a thread from the beginning, while FastAPI
+    ends dependencies of scope "function", in a thread if they are `def` too: which of the two
+    speaks first is chance under uvicorn as well. An application has the one or the other."""
+    if any(
+        "response_class=EventSourceResponse" in decorator and line.startswith("def ")
+        for decorator, line in pairwise(lines)
+    ):
+        return [line.replace(", scope='function'", "") for line in lines]
+    return lines
+
+
+__all__ = ["PRELUDE", "of_endpoint", "response_of", "without_races"]
