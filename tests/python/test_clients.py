@@ -201,5 +201,7 @@ def test_client(servers: compare.Pair, name: str) -> None:
     assert results[1] == results[0]
     if name in POOLS:  # it may take one of them twice
         assert 2 <= opened[1] <= 41
-    else:
+    elif opened[0] < 100:
         assert opened[1] == opened[0] > 0
+    else:  # of so many, the kernel may give a port of the last second to another one
+        assert 0.8 * opened[0] <= opened[1] <= opened[0] / 0.8
