@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from fasterapi import _core
@@ -46,6 +47,15 @@ def tasks_of(worker: _core.Worker) -> list[asyncio.Task[Any]]:
     return found
 
 
+def by_plans(routes: Iterable[Route]) -> dict[str, int]:
+    """Requests that the plans of these routes have served, by tier."""
+    found = {"compiled": 0, "direct": 0}
+    for route in routes:
+        for tier in found:
+            found[tier] += route.requests.get(tier, 0)
+    return found
+
+
 class ServerState:
     """Figures of a running server; zero before and after."""
 
@@ -76,10 +86,8 @@ class ServerState:
         """Requests by the tier that has served them, behind middleware or not."""
         if self.worker is None:
             return {}
-        found = {"compiled": sum(plan.served for plan in self.misses), "direct": 0}
-        for route in self.routes:
-            for tier in found:
-                found[tier] += route.requests.get(tier, 0)
+        found = by_plans(self.routes)
+        found["compiled"] += sum(plan.served for plan in self.misses)
         # Middleware may call what is behind it more than once for a request.
         behind = sum(route.behind for route in self.routes)
         return {**found, "asgi": max(0, self.worker.counters()["through_asgi"] - behind)}

@@ -71,15 +71,6 @@ class Compiled:
     entrance: Any = None  # what to call in place of `app`, or None
 
     @property
-    def requests(self) -> dict[str, int]:
-        """Those that its routes have met, by tier."""
-        counts = {"compiled": 0, "direct": 0, "asgi": 0}
-        for route in self.routes:
-            for tier, count in route.requests.items():
-                counts[tier] += count
-        return counts
-
-    @property
     def counts(self) -> dict[str, int]:
         """Routes of HTTP of each tier."""
         counts = {"compiled": 0, "direct": 0, "asgi": 0}

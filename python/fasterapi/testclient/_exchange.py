@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from fasterapi import _core
-from fasterapi._server_state import tasks_of
+from fasterapi._server_state import by_plans, tasks_of
 from fasterapi.testclient._counters import counters
 
 if TYPE_CHECKING:
@@ -155,13 +155,13 @@ class Exchange:
             self.finished.set_result(None)
 
     def _by_plans(self) -> dict[str, int]:
-        return {} if self.plans is None else self.plans.requests
+        return {} if self.plans is None else by_plans(self.plans.routes)
 
     def _tier_since(self, before: dict[str, int]) -> str:
         """A plan behind middleware may have answered: nobody but its counters tells. They may
         take two requests for each other that the same client sends at once."""
         for tier, count in self._by_plans().items():
-            if tier != "asgi" and count > before[tier]:
+            if count > before[tier]:
                 return tier
         return "asgi"
 
