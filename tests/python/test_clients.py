@@ -159,7 +159,8 @@ def use_ab(url: str) -> list:
         )
         assert done.returncode == 0, done.stderr
         found = r"(Complete requests|Failed requests|Non-2xx responses|Keep-Alive requests): +(\d+)"
-        told.append(re.findall(found, done.stdout))
+        told.append(dict(re.findall(found, done.stdout)))
+        assert told[-1]["Complete requests"] == "200"
     return told
 
 
@@ -173,6 +174,7 @@ CLIENTS = {
     "ab": use_ab,
 }
 POOLS = ("httpx", "aiohttp")  # 40 requests at once
+COUNTS = ("ab",)  # says itself what was kept; the kernel gives so many connections a port twice
 PROGRAMS = ("curl", "ab")
 
 
@@ -201,7 +203,5 @@ def test_client(servers: compare.Pair, name: str) -> None:
     assert results[1] == results[0]
     if name in POOLS:  # it may take one of them twice
         assert 2 <= opened[1] <= 41
-    elif opened[0] < 100:
+    elif name not in COUNTS:
         assert opened[1] == opened[0] > 0
-    else:  # of so many, the kernel may give a port of the last second to another one
-        assert 0.8 * opened[0] <= opened[1] <= opened[0] / 0.8
