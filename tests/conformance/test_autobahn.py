@@ -4,6 +4,7 @@ all, and against other servers."""
 import pathlib
 
 import autobahn
+import patience
 import pytest
 
 
@@ -16,7 +17,7 @@ def test_cases(build_dir: pathlib.Path, tmp_path: pathlib.Path):
         results = autobahn.run(tool, url, autobahn.BASIC, tmp_path)
     finally:
         server.terminate()
-        status = server.wait(10)
+        status = server.wait(patience.HANGS_S)
     assert status == 0  # a sanitizer that found something ends it otherwise
     assert len(results) == 247
     # 7.1.6, 7.13.1 and 7.13.2 are judged by nobody.

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 
+import patience
 import pytest
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
@@ -54,7 +55,7 @@ def test_vectors(root: pathlib.Path, build_dir: pathlib.Path, suite: str):
             [sys.executable, script, f"127.0.0.1:{server.port}", "--suite", suite, "--verbose"],
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=patience.LONG_S,
         )
     verdicts = re.findall(rf"^(PASS|FAIL|HANG|5XX) (?:accept|reject) {suite} (\S+)", run.stdout, re.M)
     counts = re.findall(rf"^{suite} (?:accept|reject) (PASS|FAIL|HANG|5XX) (\d+)$", run.stdout, re.M)

@@ -10,6 +10,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 
+import patience
+
 
 def sanitized(build_dir: pathlib.Path) -> bool:
     """Sanitizers keep freed memory: figures of memory mean nothing then."""
@@ -25,7 +27,7 @@ class Server:
         self.output = ""
         self.errors = ""
 
-    def connect(self, timeout: float = 10) -> "Client":
+    def connect(self, timeout: float = patience.HANGS_S) -> "Client":
         return Client(self.port, timeout)
 
     def get(self, target: str = "/") -> tuple[int, bytes]:
@@ -37,11 +39,8 @@ class Server:
 
         return json.loads(self.get("/counters")[1])
 
-    def wait_for(self, done: Callable[[dict[str, int]], bool], seconds: float = 10) -> None:
-        end = time.monotonic() + seconds
-        while not done(counters := self.counters()):
-            assert time.monotonic() < end, counters
-            time.sleep(0.02)
+    def wait_for(self, done: Callable[[dict[str, int]], bool]) -> None:
+        patience.until(lambda: done(self.counters()), self.counters)
 
     def _proc(self, name: str) -> pathlib.Path:
         return pathlib.Path(f"/proc/{self.process.pid}/{name}")
@@ -63,7 +62,7 @@ class Server:
     def tell(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)
 
-    def end(self, seconds: float = 60) -> int:
+    def end(self, seconds: float = patience.HANGS_S) -> int:
         """Waits; returns what fa_server_run() returned."""
         try:
             self.output, self.errors = self.process.communicate(timeout=seconds)
@@ -141,7 +140,7 @@ class Closed(Exception):
 class Client:
     """One connection."""
 
-    def __init__(self, port: int, timeout: float = 10):
+    def __init__(self, port: int, timeout: float = patience.HANGS_S):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self.buffer = b""
         self.fields: dict[str, str] = {}
@@ -200,7 +199,7 @@ class Client:
             self.send(request)
         return self.read()
 
-    def closed_within(self, seconds: float) -> bool:
+    def closed_within(self, seconds: float = patience.HANGS_S) -> bool:
         """Nothing more comes, and the server closes."""
         self.socket.settimeout(seconds)
         try:

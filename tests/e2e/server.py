@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import patience
+
 # Sanitized builds on a busy machine are slow; nothing here waits this long in vain.
-PATIENCE_S = 10
 
 
 class Server:
@@ -49,7 +50,7 @@ class Server:
             self._changed.notify_all()
 
     def _wait(self, lines: list[str], pattern: str, after: int) -> re.Match:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience.HANGS_S
         with self._changed:
             while True:
                 for line in lines[after:]:
@@ -96,7 +97,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(PATIENCE_S)
+            self.process.wait(patience.HANGS_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -167,12 +168,12 @@ class Client:
     def __init__(self, server: Server, rcvbuf: int = 0) -> None:
         if server.path is not None and server.port == 0:
             self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.settimeout(PATIENCE_S)
+            self.socket.settimeout(patience.HANGS_S)
             self.socket.connect(server.path)
         else:
             family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
             self.socket = socket.socket(family)
-            self.socket.settimeout(PATIENCE_S)
+            self.socket.settimeout(patience.HANGS_S)
             if rcvbuf:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
             self.socket.connect((server.host, server.port))
@@ -306,7 +307,7 @@ class Client:
         except TimeoutError:
             return True
         finally:
-            self.socket.settimeout(PATIENCE_S)
+            self.socket.settimeout(patience.HANGS_S)
 
 
 def random_cuts(rng: random.Random, n: int, most: int = 6) -> list[int]:

@@ -3,6 +3,7 @@
 import re
 import time
 
+import patience
 import pytest
 from server import Server, chunked, get, post, random_cuts, serving
 
@@ -287,7 +288,7 @@ def test_many_at_once_on_several_workers(build_dir):
                 assert client.answer().status == 500
         for client in clients:
             client.close()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + patience.HANGS_S
         while server.counters()["connections_open"] != 1:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -317,7 +318,7 @@ def test_stopped_while_an_answer_is_under_way(build_dir):
             server.wait_event("^drain$")
             answer = waiting.answer()
             assert answer.body == b"later /later []" and answer.closes
-        server.process.wait(10)
+        server.process.wait(patience.HANGS_S)
         server.wait_event("^end 0$")
     assert server.events[-2:] == ["stop", "end 0"]
 
@@ -417,7 +418,7 @@ def test_streams_hear_of_the_shutdown(build_dir):
             assert client.take(8) == b"welcome\n"
             server.ask(post("/stop", b""))
             assert client.rest() == b"server stops"
-        server.process.wait(10)
+        server.process.wait(patience.HANGS_S)
         server.wait_event("^stream closed 0$")
 
 
@@ -425,7 +426,7 @@ def test_life_of_the_application(build_dir):
     with serving(build_dir) as server:
         server.ask(get("/hello"))
         server.ask(post("/stop", b""))
-        server.process.wait(10)
+        server.process.wait(patience.HANGS_S)
         server.wait_event("^end 0$")
     told = [e for e in server.events if e in ("start", "drain", "stop", "end 0")]
     assert told == ["start", "drain", "stop", "end 0"]

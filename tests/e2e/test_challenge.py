@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import challenge_server as servers
+import patience
 import pytest
 
 EXACT, DIFFERS, USAGE, NO_SERVER = 0, 1, 2, 3
@@ -31,7 +32,7 @@ def challenge(program):
             [program, "--json", *options, url],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=patience.HANGS_S,
             **kwargs,
         )
         assert done.returncode in (0, 1, 2, 3), done.stderr
@@ -354,11 +355,11 @@ def test_interrupt(program):
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + patience.HANGS_S
         while s.requests < 4 and time.monotonic() < deadline:
             time.sleep(0.01)
         run.send_signal(signal.SIGINT)
-        out, _ = run.communicate(timeout=30)
+        out, _ = run.communicate(timeout=patience.HANGS_S)
     assert run.returncode == DIFFERS
     assert json.loads(out)["unsent"] > 0
 
@@ -367,7 +368,7 @@ def test_interrupt(program):
 
 
 def run(program, *args):
-    return subprocess.run([program, *args], capture_output=True, text=True, timeout=60)
+    return subprocess.run([program, *args], capture_output=True, text=True, timeout=patience.HANGS_S)
 
 
 def test_report(program):
@@ -473,7 +474,7 @@ def test_no_memory(program):
     with servers.Server() as s:
         done = subprocess.run(
             [program, "-n", "100k", "-c", "900", "-p", "1024", "--quiet", s.url],
-            preexec_fn=limit, capture_output=True, text=True, timeout=60,
+            preexec_fn=limit, capture_output=True, text=True, timeout=patience.HANGS_S,
         )  # fmt: skip
     assert (done.returncode, done.stdout, s.requests) == (DIFFERS, "", 0)
     assert "out of memory" in done.stderr

@@ -90,7 +90,7 @@ def test_half_closed_client_is_answered(build_dir):
             client.send(get() * 3)
             client.socket.shutdown(socket.SHUT_WR)
             assert [client.read()[0] for _ in range(3)] == [200] * 3
-            assert client.closed_within(5)
+            assert client.closed_within()
 
 
 def test_closed_stderr(build_dir):
@@ -100,7 +100,7 @@ def test_closed_stderr(build_dir):
             with server.connect() as client:
                 client.send(b"rubbish\r\n\r\n")
                 assert client.read()[0] == 400
-                assert client.closed_within(5)
+                assert client.closed_within()
             assert server.get() == (200, b"ok")
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from urllib.parse import urlencode
 
+import patience
 import pytest
 from server import Server, get, sanitized, serving
 
@@ -41,10 +42,7 @@ def descriptors(server: Server) -> int:
 
 
 def wait_for_descriptors(server: Server, n: int) -> None:
-    deadline = time.monotonic() + 5
-    while descriptors(server) != n:
-        assert time.monotonic() < deadline, f"{descriptors(server)} descriptors, not {n}"
-        time.sleep(0.01)
+    patience.until(lambda: descriptors(server) == n, lambda: (descriptors(server), n))
 
 
 SIZES = [0, 1, 100, 8192, 8193, 16384, 65536, 262144, 262145, 1_000_000]

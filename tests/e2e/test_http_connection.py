@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 
+import patience
 import pytest
 from server import Server, chunked, get, post, random_cuts, sanitized, serving
 
@@ -174,7 +175,7 @@ def test_a_client_that_does_not_read_is_not_read_from(build_dir):
             assert server.counters()["requests"] < n
             assert server.peak_memory_kib() < 200_000
             client.socket.setblocking(True)
-            client.socket.settimeout(30)
+            client.socket.settimeout(patience.HANGS_S)
             for i in range(sent // len(get(f"/bytes?n={size}"))):
                 assert len(client.answer().body) == size, i
 

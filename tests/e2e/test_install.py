@@ -11,6 +11,7 @@ import subprocess
 import time
 import urllib.request
 
+import patience
 import pytest
 
 # For C and C++; a function of the library and its headers, no server.
@@ -99,7 +100,7 @@ def running(command, env):
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=patience.HANGS_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -110,10 +111,10 @@ def get(port: int) -> tuple[int, object, bytes]:
     """GET / as soon as somebody listens there."""
     # A proxy in the environment is no way to this machine itself.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience.HANGS_S
     while True:
         try:
-            with direct.open(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            with direct.open(f"http://127.0.0.1:{port}/", timeout=patience.HANGS_S) as answer:
                 return answer.status, answer.headers, answer.read()
         except OSError:
             if time.monotonic() > deadline:

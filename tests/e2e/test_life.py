@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 
+import patience
 import pytest
 from life import Client, Closed, get, serving
 
@@ -57,7 +58,7 @@ class Load:
     def end(self) -> None:
         self.stop.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(patience.HANGS_S)
             assert not thread.is_alive()
 
 
@@ -121,8 +122,8 @@ def test_idle_connections_have_a_grace(build_dir, threads):
             time.sleep(0.3)
             assert last_word.ask(get())[0] == 200  # one more request is served
             assert last_word.fields["connection"] == "close"
-            assert silent.closed_within(10)
-            assert 0.6 < time.monotonic() - begin < 4
+            assert silent.closed_within()
+            assert time.monotonic() - begin > 0.6
         assert server.end() == 0
 
 
@@ -145,28 +146,26 @@ def test_large_answer_under_way(build_dir, threads):
 def test_second_signal_cuts(build_dir, threads):
     with serving(build_dir, f"--threads={threads}") as server:
         with server.connect() as client:
-            client.send(get("/deferred?ms=60000"))
+            client.send(get("/deferred?ms=1000000"))
             time.sleep(0.2)
             server.tell()
             time.sleep(0.3)
             assert server.process.poll() is None
-            begin = time.monotonic()
             server.tell(signal.SIGINT)
-            assert client.closed_within(10)
+            assert client.closed_within()
             assert server.end() == TIMEOUT
-            assert time.monotonic() - begin < 5
 
 
 @THREADS
 def test_drain_timeout(build_dir, threads):
     with serving(build_dir, f"--threads={threads}", drain_timeout_ms=500) as server:
         with server.connect() as client:
-            client.send(get("/deferred?ms=60000"))
+            client.send(get("/deferred?ms=1000000"))
             time.sleep(0.2)
             server.tell()
             begin = time.monotonic()
-            assert client.closed_within(10)
-            assert 0.4 < time.monotonic() - begin < 5
+            assert client.closed_within()
+            assert time.monotonic() - begin > 0.4
             assert server.end() == TIMEOUT
 
 
@@ -192,8 +191,8 @@ def test_upgraded_streams_do_not_hold_the_end(build_dir, threads):
             client.send(b"hello")
             assert client._exactly(5) == b"hello"
             server.tell()
-            assert client.closed_within(10)
-        assert server.end(10) == 0
+            assert client.closed_within()
+        assert server.end() == 0
 
 
 def test_signal_before_anybody_came(build_dir):

@@ -1,62 +1,82 @@
 """Every time of fa_limits: who is slow is cut, in time and not before; others are not."""
 
 import contextlib
+import statistics
 import threading
 import time
 
+import patience
 import pytest
-from life import Client, Closed, get, post, serving
+from life import Client, Closed, get, serving
 
-SLACK = 3.0  # for a machine that is busy; a missing timeout would be far above it
+LIMIT_MS = 400
+# Times are not compared with a clock, which says little on a busy machine, but with this many
+# answers that the server itself defers for as long as the limit is: in their time a client must
+# have been cut, and a limit that is not kept would be far above it.
+WITNESSES = 10
 
 
 @pytest.fixture(scope="module")
 def server(build_dir):
     with serving(
         build_dir,
-        header_timeout_ms=400,
-        body_timeout_ms=400,
-        idle_timeout_ms=400,
-        write_timeout_ms=400,
+        header_timeout_ms=LIMIT_MS,
+        body_timeout_ms=LIMIT_MS,
+        idle_timeout_ms=LIMIT_MS,
+        write_timeout_ms=LIMIT_MS,
         min_rate_bytes_per_s=0,
     ) as s:
         yield s
 
 
-def cut_after(client: Client, begin: float) -> float:
-    assert client.closed_within(5 + SLACK)
-    return time.monotonic() - begin
+@contextlib.contextmanager
+def at_the_limit(server, least_s: float = 0.35):
+    """What it is around takes about as long as the limit is; measured by the server's own."""
+    done, took = threading.Event(), []
+
+    def defers() -> None:
+        with server.connect() as client:
+            while len(took) < WITNESSES and not done.is_set():
+                assert client.ask(get(f"/deferred?ms={LIMIT_MS}")) == (200, b"later")
+                took.append(True)
+
+    witness = threading.Thread(target=defers)
+    begin = time.monotonic()
+    witness.start()
+    try:
+        yield
+        assert time.monotonic() - begin > least_s
+        assert len(took) < WITNESSES, "cut too late"
+    finally:
+        done.set()
+        witness.join()
 
 
 def test_nothing_sent(server):
-    begin = time.monotonic()
-    with server.connect() as client:
-        assert 0.35 < cut_after(client, begin) < 0.4 + SLACK
+    with at_the_limit(server), server.connect() as client:
+        assert client.closed_within()
 
 
 def test_part_of_a_head(server):
-    begin = time.monotonic()
-    with server.connect() as client:
+    with at_the_limit(server), server.connect() as client:
         client.send(b"GET / HTTP/1.1\r\nhost")
         assert client.read()[0] == 408
         assert client.fields["connection"] == "close"
-        assert 0.35 < cut_after(client, begin) < 0.4 + SLACK
+        assert client.closed_within()
 
 
 def test_dribbling_a_head_gains_nothing(server):
-    begin = time.monotonic()
-    with server.connect() as client:
+    with at_the_limit(server), server.connect() as client:
         client.socket.settimeout(0.05)
         client.send(b"GET / HTTP/1.1\r\nhost: x\r\n")
-        status = None
-        while status is None and time.monotonic() - begin < 5 + SLACK:
+        status, deadline = None, time.monotonic() + patience.HANGS_S
+        while status is None and time.monotonic() < deadline:
             try:
                 client.send(b"a: b\r\n")
                 status = client.read()[0]
             except TimeoutError:
                 pass
         assert status == 408
-        assert 0.35 < time.monotonic() - begin < 0.4 + SLACK
 
 
 def test_dribbling_the_second_head(server):
@@ -77,18 +97,16 @@ def test_body_idle(server):
         for _ in range(4):  # longer than the timeout in all, but never idle so long
             time.sleep(0.2)
             client.send(b"a")
-        begin = time.monotonic()
-        assert client.read()[0] == 408
-        assert 0.3 < time.monotonic() - begin < 0.4 + SLACK
-        assert client.closed_within(5)
+        with at_the_limit(server, 0.3):
+            assert client.read()[0] == 408
+            assert client.closed_within()
 
 
 def test_chunked_upload_idle(server):
-    begin = time.monotonic()
-    with server.connect() as client:
+    with at_the_limit(server), server.connect() as client:
         client.send(b"POST /upload HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab")
         assert client.read()[0] == 408
-        assert 0.35 < cut_after(client, begin) < 0.4 + SLACK
+        assert client.closed_within()
 
 
 def test_idle_between_requests(server):
@@ -97,10 +115,8 @@ def test_idle_between_requests(server):
         assert client.ask(get())[0] == 200
         time.sleep(0.2)
         assert client.ask(get())[0] == 200
-        begin = time.monotonic()
-        client.socket.settimeout(5 + SLACK)
-        assert client.socket.recv(100) == b""
-        assert 0.35 < time.monotonic() - begin < 0.4 + SLACK
+        with at_the_limit(server):
+            assert client.socket.recv(100) == b""
 
 
 def test_a_handler_may_take_its_time(server):
@@ -116,7 +132,7 @@ def test_client_that_never_reads(server):
         client = server.connect()
         client.send(get("/large?bytes=30000000"))
         clients.append(client)
-    server.wait_for(lambda n: n["timeouts"] == before + 10, 10 + SLACK)
+    server.wait_for(lambda n: n["timeouts"] == before + 10)
     server.wait_for(lambda n: n["connections_open"] == 1)
     for client in clients:
         with pytest.raises((Closed, ConnectionError)):
@@ -151,7 +167,7 @@ def test_minimum_rate(build_dir):
             begin = time.monotonic()
             slow.socket.settimeout(0.01)
             status = None
-            while status is None and time.monotonic() - begin < 12 + SLACK:
+            while status is None and time.monotonic() - begin < patience.HANGS_S:
                 time.sleep(0.1)
                 fast.send(b"f" * 20)
                 lazy.socket.recv(1)  # the kernel does not even notice
@@ -165,7 +181,7 @@ def test_minimum_rate(build_dir):
             fast.send(b"f")
             assert not fast.closed_within(0.1)
             # How much the kernel took at first is its affair, and counts for 10 s at most.
-            server.wait_for(lambda c: c["timeouts"] == 2, 20)
+            server.wait_for(lambda c: c["timeouts"] == 2)
             with contextlib.suppress(ConnectionError):
                 while lazy.socket.recv(1 << 20):
                     pass
@@ -180,7 +196,7 @@ def test_a_fast_beginning_does_not_pay_for_hours(build_dir):
             begin = time.monotonic()
             client.socket.settimeout(0.2)
             status = None
-            while status is None and time.monotonic() - begin < 12 + SLACK:
+            while status is None and time.monotonic() - begin < patience.HANGS_S:
                 try:
                     client.send(b"b")
                     status = client.read()[0]
@@ -202,9 +218,22 @@ def test_without_limits_nobody_is_cut(build_dir):
             assert silent.ask(get())[0] == 200
 
 
+def times_of(client: Client, count: int) -> list[float]:
+    """Of so many requests, each."""
+    times = []
+    while len(times) < count:
+        begin = time.monotonic()
+        assert client.ask(get())[0] == 200
+        times.append(time.monotonic() - begin)
+        time.sleep(0.002)
+    return times
+
+
 def test_honest_client_among_slow_ones(build_dir):
     """500 clients that send a byte now and then do not delay one that behaves."""
     with serving(build_dir, header_timeout_ms=3000, body_timeout_ms=3000) as server:
+        with server.connect() as honest:
+            alone = statistics.median(times_of(honest, 50))
         slow = [server.connect() for _ in range(500)]
         stop = threading.Event()
 
@@ -221,18 +250,12 @@ def test_honest_client_among_slow_ones(build_dir):
         thread.start()
         try:
             with server.connect() as honest:
-                times = []
-                while len(times) < 200:
-                    begin = time.monotonic()
-                    assert honest.ask(get())[0] == 200
-                    times.append(time.monotonic() - begin)
-                    time.sleep(0.002)
+                times = times_of(honest, 200)
         finally:
             stop.set()
             thread.join()
             for client in slow:
                 client.socket.close()
-        # Half of them: this machine may have other work; a server that waits for slow
-        # clients would need their whole timeout.
-        assert sorted(times)[100] < 0.25
+        # A server that waits for slow clients would need their whole timeout.
+        assert statistics.median(times) < max(0.25, 20 * alone)
         server.wait_for(lambda n: n["connections_open"] == 1)

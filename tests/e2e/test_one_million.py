@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 
+import patience
 import pytest
 
 pytestmark = pytest.mark.threads
@@ -32,7 +33,7 @@ def serving(build_dir: pathlib.Path, threads: int):
         text=True,
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + patience.HANGS_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -46,7 +47,7 @@ def serving(build_dir: pathlib.Path, threads: int):
         if server.poll() is None:
             server.send_signal(signal.SIGTERM)
         try:
-            _, errors = server.communicate(timeout=60)
+            _, errors = server.communicate(timeout=patience.HANGS_S)
         except subprocess.TimeoutExpired:
             server.kill()
             server.communicate()
@@ -60,7 +61,7 @@ def challenge(build_dir: pathlib.Path, port: int, *options: str) -> subprocess.C
         [build_dir / "challenge" / "fasterapi-challenge", f"http://127.0.0.1:{port}", *options],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=patience.LONG_S,
     )
 
 
@@ -165,7 +166,7 @@ def test_stops_in_order_under_load(build_dir):
         try:
             time.sleep(1)
             server.send_signal(signal.SIGTERM)
-            assert server.wait(timeout=60) == 0
+            assert server.wait(timeout=patience.HANGS_S) == 0
         finally:
             client.terminate()
             client.wait()

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 
+import patience
 import pytest
 from life import Client, chunked, get, post, sanitized, serving
 
@@ -79,7 +80,7 @@ def test_stopped_in_the_middle(build_dir):
                 load.start()
             assert server.end() == 0
             for load in loads:
-                load.join(60)
+                load.join(patience.HANGS_S)
                 assert not load.is_alive()
                 # Refused, or closed between two requests of a batch; but never a
                 # wrong answer.

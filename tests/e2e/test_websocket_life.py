@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 
+import patience
 import pytest
 from server import Server, get, post, sanitized, serving
 from websocket import CLOSE, PING, PONG, TEXT, RawWebSocket, close, frame
@@ -147,7 +148,7 @@ def test_paused_makes_the_peer_wait(serve, build_dir):
         if not sanitized(build_dir):
             assert server.peak_memory_kib() - before < 1024
         assert "message text 1000" not in server.events
-        ws.client.socket.settimeout(10)
+        ws.client.socket.settimeout(patience.HANGS_S)
         assert server.ask(post("/websocket/resume", b"")).status == 204
         rest = message[sent % len(message) :] if sent % len(message) else b""
         ws.send(rest + close(1000))
@@ -186,7 +187,7 @@ def test_shutdown_says_why(serve):
         with pytest.raises(ConnectionClosed) as caught:
             told.recv()
         assert caught.value.rcvd.code == 1001
-    assert server.process.wait(10) == 0
+    assert server.process.wait(patience.HANGS_S) == 0
     server.wait_event(r"^end 0$")
 
 
@@ -196,7 +197,7 @@ def test_shutdown_waits_for_the_close_but_not_for_ever(serve):
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         assert ws.read().code == 1012
-        assert server.process.wait(10) == 0
+        assert server.process.wait(patience.HANGS_S) == 0
         assert 0.25 < time.monotonic() - began
     server.wait_event(r"^closed 1006 $")
     server.wait_event(r"^end 0$")
@@ -207,7 +208,7 @@ def test_shutdown_by_force(serve):
     with RawWebSocket(server, "/websocket") as ws:  # its own close timeout is longer
         server.process.send_signal(signal.SIGTERM)
         assert ws.read().code == 1012
-        assert server.process.wait(10) == 0
+        assert server.process.wait(patience.HANGS_S) == 0
     server.wait_event(r"^closed 1006 $")
     server.wait_event(r"^end -120$")
 

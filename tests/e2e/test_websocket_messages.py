@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 
+import patience
 import pytest
 import websockets.asyncio.client
 from server import Server, get, serving
@@ -148,7 +149,7 @@ def test_fragments(server: Server, compression: str | None):
             assert ws.recv() == "".join(pieces)
         ws.send(iter([b"\0\1", b"", b"\2" * 100_000]))
         assert ws.recv() == b"\0\1" + b"\2" * 100_000
-        assert ws.ping().wait(10)
+        assert ws.ping().wait(patience.HANGS_S)
 
 
 def test_bytes_one_by_one(server: Server):
@@ -273,7 +274,7 @@ def test_codes_that_must_not_be_sent(server: Server, code: int):
     with connect(url(server, "/websocket")) as ws:
         ws.send(f"close {code} x")
         server.wait_event(r"^close-command -2$", seen)
-        assert ws.ping().wait(10)
+        assert ws.ping().wait(patience.HANGS_S)
 
 
 def test_a_close_that_is_not_answered(server: Server):
@@ -350,7 +351,7 @@ def test_the_example(build_dir):
             with pytest.raises(ConnectionClosed) as caught:
                 ws.recv()
             assert caught.value.rcvd.code == 1012
-        assert program.wait(10) == 0  # of the one signal: a second may find no handler left
+        assert program.wait(patience.HANGS_S) == 0  # of the one signal: a second may find no handler left
     finally:
         program.kill()
         program.wait()

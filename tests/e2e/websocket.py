@@ -9,6 +9,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+import patience
 from server import Answer, Client, Server, get
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -98,7 +99,7 @@ def start_echo(build_dir: pathlib.Path) -> tuple[subprocess.Popen, str]:
         port = probe.getsockname()[1]
     program = [build_dir / "examples" / "echo", str(port)]
     server = subprocess.Popen(program, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience.HANGS_S
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

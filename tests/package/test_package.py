@@ -15,6 +15,7 @@ import tarfile
 import time
 import zipfile
 
+import patience
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -137,5 +138,5 @@ def test_base_installation_serves(bare: pathlib.Path, tmp_path: pathlib.Path) ->
         assert answer.endswith(b"\r\n3\r\nraw\r\n0\r\n\r\n")  # of no length that was told
     finally:
         server.terminate()
-        _, said = server.communicate(timeout=20)
+        _, said = server.communicate(timeout=patience.HANGS_S)
     assert "Finished server process" in said

@@ -7,6 +7,7 @@ import subprocess
 
 import h11
 import httptools
+import patience
 
 REJECTED, INCOMPLETE, ACCEPTED = "rejected", "incomplete", "accepted"
 
@@ -72,7 +73,7 @@ def read_trace(lines: list[str]) -> Reading:
 
 def ours(program: str, cases: list[bytes]) -> list[Reading]:
     lines = "".join(case.hex() + "\n" for case in cases)
-    result = subprocess.run([program], input=lines, capture_output=True, text=True, timeout=120)
+    result = subprocess.run([program], input=lines, capture_output=True, text=True, timeout=patience.HANGS_S)
     assert result.returncode == 0, result.stderr
     blocks = result.stdout.split("\n\n") if "" in cases else re.split(r"(?<=\n)\n|^\n", result.stdout)
     readings = [read_trace(block.splitlines()) for block in blocks[: len(cases)]]

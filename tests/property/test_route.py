@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import patience
 import pytest
 import starlette.routing
 from starlette._utils import get_route_path
@@ -60,7 +61,7 @@ class Driver:
     def close(self) -> None:
         self.program.stdin.close()
         self.program.stdout.close()
-        assert self.program.wait(60) == 0
+        assert self.program.wait(patience.HANGS_S) == 0
 
 
 @pytest.fixture

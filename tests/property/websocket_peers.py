@@ -9,6 +9,7 @@ import dataclasses
 import pathlib
 import subprocess
 
+import patience
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Opcode
 from websockets.protocol import OPEN, Protocol, Side
@@ -84,7 +85,7 @@ class Ours:
 
     def end(self) -> None:
         self.process.stdin.close()
-        assert self.process.wait(60) == 0
+        assert self.process.wait(patience.HANGS_S) == 0
         self.process.stdout.close()
 
 

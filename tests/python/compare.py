@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 
 import differences
+import patience
 import peers
 import wire
 
-LOG_S = 30.0  # for lines of requests under way to come
 QUIET = 6  # looks, LOOK_S apart, at servers that have nothing to do and wrote nothing
 LOOK_S = 0.05
 
@@ -119,7 +119,7 @@ def lines_missing(pairs: list[tuple[wire.Outcome, ...]]) -> bool:
 def wait_for_logs(servers: Pair, pairs: list[tuple[wire.Outcome, ...]]) -> None:
     """Until they are alike; or all lines that must come are there, and both servers had
     nothing to do for a while. On a busy machine one may long wait for its turn."""
-    deadline, quiet = time.monotonic() + LOG_S, 0
+    deadline, quiet = time.monotonic() + patience.HANGS_S, 0
     before = None
     while not logs_alike(servers, pairs) and time.monotonic() < deadline:
         if quiet >= QUIET and not lines_missing(pairs):

@@ -25,13 +25,13 @@ import time
 import traceback
 
 import anyio.to_thread
+import patience
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "property"))
 import leaks  # noqa: E402
 
 MANY = 1 << 40
-HUNG_S = 5.0
-BLOCKED_S = 30.0  # a kind; most take less than one
+BLOCKED_S = 3 * patience.HANGS_S  # a kind; most take less than a second
 IDLE = 2  # tasks that the server may have kept for the next request
 CALLS_MAX = 3000  # allocations of one kind; more is a fault of this test
 
@@ -105,7 +105,7 @@ async def ask(server, kind: leaks.Kind) -> bytes:
     for _ in pieces:
         client.send()
         await asyncio.sleep(0)
-    deadline = time.monotonic() + HUNG_S
+    deadline = time.monotonic() + patience.HANGS_S
     turn = 0
     while not (client.ended() or is_whole(client.came)) and (kind.status is not None or turn < kind.turns):
         assert time.monotonic() < deadline, f"{kind.name}: no end of {bytes(client.came)!r}"
@@ -181,7 +181,7 @@ async def run(app: str, kinds: list[leaks.Kind], at_once: list[int]) -> None:
             tasks = len(asyncio.all_tasks())
             failed, usual = await one_by_one(server, kind, failing, many)
             print(f"{failed} places, {usual} answered as usual", flush=True)
-            deadline = time.monotonic() + HUNG_S
+            deadline = time.monotonic() + patience.HANGS_S
             while len(asyncio.all_tasks()) > tasks + IDLE and time.monotonic() < deadline:
                 await asyncio.sleep(0)
             left = len(asyncio.all_tasks()) - tasks
@@ -192,7 +192,7 @@ async def run(app: str, kinds: list[leaks.Kind], at_once: list[int]) -> None:
     faulthandler.dump_traceback_later(BLOCKED_S, exit=True)
     print(f"the end of {app}", flush=True)
     server.should_exit = True
-    await asyncio.wait_for(serving, HUNG_S)
+    await asyncio.wait_for(serving, patience.HANGS_S)
 
 
 async def run_or_tell(app: str, kinds: list[leaks.Kind], at_once: list[int]) -> None:

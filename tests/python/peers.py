@@ -11,11 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+
+import patience
 
 HERE = pathlib.Path(__file__).resolve().parent
-START_S = 120.0  # for a server to start, on a machine that others keep busy, too
-TOLD_S = 30.0  # for lines that an application writes after its answer
 FRAME = re.compile(r'([ |]*)  File ".*", line \d+, in ')
 
 RUNNING = re.compile(r"running on (?:\S*:(\d+)|unix socket (\S+)).* \(Press")
@@ -39,7 +38,7 @@ class Server:
                 raise
         else:
             s = socket.create_connection(("127.0.0.1", self.port))
-        s.settimeout(20)
+        s.settimeout(patience.HANGS_S)
         return s
 
     def text(self, stream: str) -> str:
@@ -47,17 +46,17 @@ class Server:
 
     def told(self, stream: str, *parts: str) -> str:
         """Its text once all `parts` are in it: what follows an answer takes its time."""
-        deadline = time.monotonic() + TOLD_S
-        while not all(part in self.text(stream) for part in parts):
-            assert time.monotonic() < deadline, (parts, self.text(stream))
-            time.sleep(0.02)
+        patience.until(
+            lambda: all(part in self.text(stream) for part in parts),
+            lambda: (parts, self.text(stream)),
+        )
         return self.text(stream)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(20)
+            return self.process.wait(patience.HANGS_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -72,7 +71,7 @@ def environment(site: pathlib.Path, **more: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("FASTERAPI_", "UVICORN_"))}
     # Frameworks print sets: in the same order under both servers. Tests of plans ask for them.
     own = {"PYTHONHASHSEED": "0", "FASTERAPI_ENGINE": "asgi"}
-    return {**kept, "PYTHONPATH": f"{site}:{HERE}", **own, **more}
+    return {**kept, "PYTHONPATH": f"{site}:{HERE}:{HERE.parent}", **own, **more}
 
 
 @contextlib.contextmanager
@@ -89,11 +88,12 @@ def serving(kind: str, site: pathlib.Path, logs: pathlib.Path, *options: str, **
         )
     server = Server(process, logs, 0)
     try:
-        deadline = time.monotonic() + START_S
-        while not (found := RUNNING.search(server.text("err"))):
-            assert process.poll() is None, server.text("err")
-            assert time.monotonic() < deadline, server.text("err")
-            time.sleep(0.01)
+        patience.until(
+            lambda: RUNNING.search(server.text("err")) or process.poll() is not None,
+            lambda: server.text("err"),
+        )
+        found = RUNNING.search(server.text("err"))
+        assert found, server.text("err")
         server.path = found[2]
         server.port = int(found[1] or 0)
         server.seen["err"] = len(server.text("err"))  # what it runs under is its own
@@ -201,7 +201,7 @@ class Reader:
             if self.until(b"\r\n") is None:
                 return False, body
 
-    def ended(self, within: float) -> bool:
+    def ended(self, within: float = patience.HANGS_S) -> bool:
         """Whether the server closes the connection in so many seconds."""
         if self.eof:
             return True

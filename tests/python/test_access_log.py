@@ -7,6 +7,7 @@ import sys
 import time
 
 import access_apps
+import patience
 import peers
 import pytest
 
@@ -21,7 +22,7 @@ PATHS += ["/dropped", "/" + "l" * 3000, "/last"]
 
 
 def written(server: peers.Server, last: str) -> list[str]:
-    deadline, before = time.monotonic() + 10, -1
+    deadline, before = time.monotonic() + patience.HANGS_S, -1
     while time.monotonic() < deadline:
         text = server.text("out")
         if len(text) == before and last in text:

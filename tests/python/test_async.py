@@ -9,6 +9,7 @@ import time
 
 import async_app
 import compare
+import patience
 import peers
 import pytest
 from corpus import simple
@@ -144,15 +145,12 @@ def test_signals_under_load(
             thread.start()
         for n in range(1, 11):
             server.process.send_signal(signal.SIGUSR1)
-            deadline = time.monotonic() + 10
-            while server.text("out").count("noted") < n:
-                assert time.monotonic() < deadline, server.text("err")
-                time.sleep(0.01)
+            server.told("out", *["noted"] * n)
         server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(20) == 0
+        assert server.process.wait(patience.HANGS_S) == 0
         asked.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(patience.HANGS_S)
             assert not thread.is_alive()
         assert min(counts) >= 16
         assert re.search(r"Finished server process", server.text("err"))

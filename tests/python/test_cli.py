@@ -4,6 +4,7 @@ import pathlib
 import re
 import subprocess
 
+import patience
 import peers
 import pytest
 from test_life import get
@@ -18,7 +19,7 @@ def told(site: pathlib.Path, cwd: pathlib.Path, *arguments: str, **env: str):
         text=True,
         env=peers.environment(site, **env),
         cwd=cwd,
-        timeout=30,
+        timeout=patience.HANGS_S,
     )
 
 

@@ -13,6 +13,7 @@ import urllib.request
 import aiohttp
 import compare
 import httpx
+import patience
 import peers
 import pytest
 import requests
@@ -89,7 +90,7 @@ def use_requests(url: str) -> list:
 
 
 def use_http_client(url: str) -> list:
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=patience.HANGS_S)
     told = []
     connection.request("POST", "/echo", iter([b"a", b"b" * 5000]), encode_chunked=True)
     told.append(read_of(connection.getresponse().read()))
@@ -102,7 +103,7 @@ def use_http_client(url: str) -> list:
     connection.request("HEAD", "/large")
     told.append(connection.getresponse().headers["content-length"])
     connection.close()
-    with urllib.request.urlopen(url + "/stream", timeout=20) as answer:
+    with urllib.request.urlopen(url + "/stream", timeout=patience.HANGS_S) as answer:
         told.append(answer.read())
     return told
 
@@ -115,7 +116,7 @@ def use_1_0(url: str) -> list:
 
     told = []
     for path in ("/stream", "/large", "/status?204", "/no-headers"):
-        connection = Old(url.removeprefix("http://"), timeout=20)
+        connection = Old(url.removeprefix("http://"), timeout=patience.HANGS_S)
         connection.request("GET", path, headers={"Connection": "keep-alive"})
         answer = connection.getresponse()
         told.append((answer.status, len(answer.read()), answer.will_close))
@@ -125,7 +126,7 @@ def use_1_0(url: str) -> list:
 
 def curl(*arguments: str, data: bytes = b"") -> str:
     done = subprocess.run(
-        ["curl", "-sS", "--noproxy", "*", "--max-time", "20", *arguments],
+        ["curl", "-sS", "--noproxy", "*", "--max-time", str(patience.HANGS_S), *arguments],
         input=data,
         capture_output=True,
     )
@@ -155,7 +156,7 @@ def use_ab(url: str) -> list:
             ["ab", "-q", "-n", "200", "-c", "8", *options, url + "/told"],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=patience.HANGS_S,
         )
         assert done.returncode == 0, done.stderr
         found = r"(Complete requests|Failed requests|Non-2xx responses|Keep-Alive requests): +(\d+)"

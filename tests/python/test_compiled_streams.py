@@ -8,6 +8,7 @@ import time
 import urllib.request
 
 import compare
+import patience
 import pytest
 from corpus import request, simple
 from wire import Case
@@ -77,11 +78,11 @@ def test_same(servers: compare.Pair, report: compare.Report) -> None:
 
 def ended(port: int) -> int:
     url = f"http://127.0.0.1:{port}/ended"
-    return int(urllib.request.urlopen(url, timeout=10).read())
+    return int(urllib.request.urlopen(url, timeout=patience.HANGS_S).read())
 
 
 def wait_until_ended(ports: list[int], want: list[int]) -> list[int]:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience.HANGS_S
     while (found := [ended(port) for port in ports]) != want and time.monotonic() < deadline:
         time.sleep(0.02)
     return found

@@ -7,6 +7,7 @@ import threading
 import time
 
 import compare
+import patience
 import peers
 import pytest
 from corpus import request, simple
@@ -149,7 +150,7 @@ def test_end(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, kind: str) -
             gone.close()
             server.process.send_signal(signal.SIGTERM)
             assert peers.answer_of(peers.Reader(waits), "GET").body == b"200.0"
-        assert server.process.wait(10) in (0, -signal.SIGTERM)
+        assert server.process.wait(patience.HANGS_S) in (0, -signal.SIGTERM)
         text = server.text("out")
         assert ("slow 200.0\n" in text, "slow 250.0\n" in text) == (True, True)
         assert text.endswith("tokens at the end 0 0\n") or text.endswith("slow 250.0\n")
@@ -167,5 +168,5 @@ def test_cancelled_at_the_end(site: pathlib.Path, loop: str, tmp_path: pathlib.P
                 waits.sendall(request("/slow?ms=1800"))
                 time.sleep(0.2)
                 server.process.send_signal(signal.SIGTERM)
-                assert server.process.wait(10) in (0, -signal.SIGTERM)
+                assert server.process.wait(patience.HANGS_S) in (0, -signal.SIGTERM)
             assert "Task cancelled, timeout graceful shutdown exceeded" in server.text("err")

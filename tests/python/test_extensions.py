@@ -5,9 +5,9 @@ import os
 import pathlib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
+import patience
 import peers
 import pytest
 
@@ -48,10 +48,7 @@ def raw(server: peers.Server, target: str, version: str = "1.1") -> bytes:
 
 
 def log_of(server: peers.Server, text: str, stream: str = "err") -> None:
-    deadline = time.monotonic() + 5
-    while text not in server.text(stream):
-        assert time.monotonic() < deadline, server.text(stream)[-2000:]
-        time.sleep(0.01)
+    patience.until(lambda: text in server.text(stream), lambda: server.text(stream)[-2000:])
 
 
 def test_offered(server: peers.Server) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import compare
+import patience
 import peers
 from corpus import SEED
 
@@ -26,7 +27,7 @@ def test_tiers_are_alike(
         capture_output=True,
         text=True,
         env=peers.environment(site),
-        timeout=1800,
+        timeout=patience.LONG_S,
     )
     told = re.sub(r"(?m)^around .*\n", "", run.stdout)  # by applications themselves
     assert run.returncode == 0, f"{told[-8000:]}\n{run.stderr[-4000:]}"
@@ -55,7 +56,7 @@ def test_a_fault_is_found(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
         capture_output=True,
         text=True,
         env=peers.environment(site),
-        timeout=300,
+        timeout=patience.LONG_S,
     )
     assert run.returncode == 1, f"{run.stdout}\n{run.stderr}"
     assert re.search(r"^received: compiled .*\{\}'$", run.stdout, re.M), run.stdout
@@ -74,7 +75,7 @@ def test_slices(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
             capture_output=True,
             text=True,
             env=peers.environment(site),
-            timeout=300,
+            timeout=patience.LONG_S,
         )
 
     done = run("-m", "fuzz_compiled.slices")

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import patience
 import peers
 import pytest
 
@@ -14,7 +15,7 @@ REQUESTS = 64  # of each kind, after 256 that fill what is filled once: 80,000 i
 def run(site: pathlib.Path, *options: object) -> subprocess.CompletedProcess:
     command = [sys.executable, str(peers.HERE / "leaks.py"), *map(str, options)]
     return subprocess.run(
-        command, env=peers.environment(site), capture_output=True, text=True, timeout=1200
+        command, env=peers.environment(site), capture_output=True, text=True, timeout=patience.LONG_S
     )
 
 

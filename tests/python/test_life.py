@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import patience
 import peers
 import pytest
 
@@ -33,7 +34,7 @@ def ended(kind: str, site: pathlib.Path, *options: str, **env: str) -> tuple[int
         text=True,
         env=peers.environment(site, **env),
         cwd=peers.HERE,
-        timeout=30,
+        timeout=patience.HANGS_S,
     )
     err = done.stderr.replace("Uvicorn", "FasterAPI")
     return done.returncode, peers.normalised(err), peers.normalised(done.stdout)
@@ -163,10 +164,12 @@ def test_order_of_both_streams(site: pathlib.Path, tmp_path: pathlib.Path, app: 
             )
         server = peers.Server(process, tmp_path, 0)
         try:
-            deadline = time.monotonic() + 20
-            while not (found := peers.RUNNING.search(both.read_text())):
-                assert time.monotonic() < deadline and process.poll() is None, both.read_text()
-                time.sleep(0.01)
+            patience.until(
+                lambda: peers.RUNNING.search(both.read_text()) or process.poll() is not None,
+                both.read_text,
+            )
+            found = peers.RUNNING.search(both.read_text())
+            assert found, both.read_text()
             server.port = int(found[1])
             answers = [get(server, f"/{n}") for n in range(3)]
         finally:
@@ -188,7 +191,7 @@ def stopped_with(
             server.process.send_signal(signal.SIGINT)
             time.sleep(0.25)
         answer = peers.answer_of(peers.Reader(s), "GET")
-        server.process.wait(10)
+        server.process.wait(patience.HANGS_S)
         return answer, *told(server)
 
 
@@ -227,7 +230,7 @@ def test_limit_max_requests(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
         options = ["life_apps:plain", "--port", "0", "--limit-max-requests", "2"]
         with peers.serving(kind, site, tmp_path / kind, *options) as server:
             answers = [get(server, "/"), get(server, "/")]
-            server.process.wait(10)
+            server.process.wait(patience.HANGS_S)
             results.append((answers, *told(server)))
     assert results[1] == results[0]
 

@@ -6,15 +6,16 @@ import pathlib
 import time
 from collections.abc import Iterator
 
+import patience
 import peers
 import pytest
 
 LIMITED = [
     *("--limit-request-line", "60", "--limit-request-headers", "200"),
     *("--limit-request-header-count", "5", "--limit-request-body", "1000"),
-    *("--timeout-request-header", "0.5", "--timeout-request-body", "0.5"),
     *("--header", "X-Every: answer", "--header", "Server: another"),
 ]
+TIMED = [*LIMITED, "--timeout-request-header", "1", "--timeout-request-body", "1"]
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 POST = b"POST /echo HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -23,6 +24,13 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 @pytest.fixture(scope="module")
 def limited(site: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[peers.Server]:
     with serving(site, tmp_path_factory.mktemp("logs"), *LIMITED) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def timed(site: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[peers.Server]:
+    """Only for clients that are slow on purpose: on a busy machine any may be."""
+    with serving(site, tmp_path_factory.mktemp("logs"), *TIMED) as server:
         yield server
 
 
@@ -40,7 +48,7 @@ def told(server: peers.Server, data: bytes) -> tuple[peers.Answer, str, bool]:
         s.sendall(data)
         reader = peers.Reader(s)
         answer = peers.answer_of(reader, data.split()[0].decode())
-        ended = reader.ended(5)
+        ended = reader.ended()
     return answer, server.text("err")[before:], ended
 
 
@@ -63,8 +71,10 @@ def told(server: peers.Server, data: bytes) -> tuple[peers.Answer, str, bool]:
     ],
     ids=lambda value: repr(value)[:40],
 )
-def test_refused(limited: peers.Server, data: bytes, status: int, text: str) -> None:
-    answer, log, ended = told(limited, data)
+def test_refused(
+    limited: peers.Server, timed: peers.Server, data: bytes, status: int, text: str
+) -> None:
+    answer, log, ended = told(timed if status == 408 else limited, data)
     assert (answer.status, answer.whole, ended) == (status, True, True)
     assert answer.fields == [
         ("x-every", "answer"),
@@ -100,12 +110,12 @@ def test_slow_bodies_are_broken_off(site: pathlib.Path, tmp_path: pathlib.Path) 
         s.sendall(POST + b"Content-Length: 1000000\r\n\r\n")
         began = time.monotonic()
         with contextlib.suppress(ConnectionError):
-            while time.monotonic() - began < 15:
+            while time.monotonic() - began < patience.HANGS_S:
                 s.sendall(b"x")
                 time.sleep(0.25)
                 if "timed out" in server.text("err"):
                     break
-        assert 4 < time.monotonic() - began < 10
+        assert "timed out" in server.text("err") and time.monotonic() - began > 4
         assert peers.answer_of(peers.Reader(s), "POST").status == 408
 
 

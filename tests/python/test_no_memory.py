@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import patience
 import peers
 import pytest
 
@@ -55,7 +56,7 @@ def ended(
         env=peers.environment(site, LD_PRELOAD=str(failing_malloc), PYTHONMALLOC="malloc"),
         capture_output=True,
         text=True,
-        timeout=100,  # it tells earlier what hangs
+        timeout=patience.LONG_S,  # it tells earlier what hangs
     )
 
 

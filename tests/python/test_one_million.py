@@ -6,6 +6,7 @@ import re
 import runpy
 import subprocess
 
+import patience
 import peers
 import pytest
 
@@ -24,7 +25,7 @@ def test_challenge(
             [client, f"http://127.0.0.1:{server.port}", "-n", "20000"],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=patience.HANGS_S,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         # It has its own opinion; this is ours.

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import patience
 import peers
 import pytest
 
@@ -16,7 +17,7 @@ def python(site: pathlib.Path, code: str) -> str:
         text=True,
         env=peers.environment(site),
         cwd=peers.HERE,
-        timeout=30,
+        timeout=patience.HANGS_S,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -134,7 +135,7 @@ asyncio.run(main(), debug=True)
 def test_run_in_a_thread(site: pathlib.Path) -> None:
     """Signals are left alone there."""
     code = r"""
-import threading, time, urllib.request, fasterapi
+import patience, threading, time, urllib.request, fasterapi
 from life_apps import plain
 server = fasterapi.Server(fasterapi.Config(plain, port=0, log_level="critical"))
 thread = threading.Thread(target=server.run)
@@ -144,7 +145,7 @@ while not server.started:
 port = server.servers[0].sockets[0].getsockname()[1]
 print(urllib.request.urlopen(f"http://127.0.0.1:{port}/").read())
 server.should_exit = True
-thread.join(10)
+thread.join(patience.HANGS_S)
 assert not thread.is_alive()
 """
     assert python(site, code).endswith("b'plain'")

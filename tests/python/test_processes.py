@@ -8,22 +8,14 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 
 import peers
 import pytest
+from patience import HANGS_S, until
 from test_life import KINDS, ended, get, told
 
 PID = re.compile(r"Started server process \[(\d+)\]")
 OPTIONS = ["process_apps:app", "--port", "0", "--lifespan", "off", "--no-access-log"]
-
-
-def wait_for(what: Callable[[], object], seconds: float = 20) -> object:
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return found
 
 
 @contextlib.contextmanager
@@ -32,7 +24,7 @@ def workers(site: pathlib.Path, logs: pathlib.Path, *options: str, **settings):
     with peers.serving("fasterapi", site, logs, *OPTIONS, *options, **settings) as server:
         if "--workers" in options:
             count = int(options[options.index("--workers") + 1])
-            wait_for(lambda: len(answering(server)) == count)
+            until(lambda: len(answering(server)) == count)
         yield server
 
 
@@ -82,7 +74,7 @@ def test_life(site: pathlib.Path, tmp_path: pathlib.Path, number: int) -> None:
     for kind in KINDS:
         options = ["life_apps:app", "--interface", "asgi3", "--workers", "2", "--port", "0"]
         with peers.serving(kind, site, tmp_path / kind, *options) as server:
-            wait_for(lambda: server.text("err").count("startup complete") == 2)
+            until(lambda: server.text("err").count("startup complete") == 2)
             answer = get(server, "/scope")
             time.sleep(0.6)  # uvicorn looks at its signals twice a second
             server.stop(number)
@@ -96,12 +88,10 @@ def test_life(site: pathlib.Path, tmp_path: pathlib.Path, number: int) -> None:
 )
 @pytest.mark.parametrize("more", [[], ["--factory"]])
 def test_cannot_start(site: pathlib.Path, app: str, more: list[str]) -> None:
-    began = time.monotonic()
     status, err, _ = ended("fasterapi", site, app, "--workers", "2", "--port", "0", *more)
     assert status == 3
     assert "failed to start, stopping the parent process." in err
     assert err.endswith("Stopping parent process [PID]\n")
-    assert time.monotonic() - began < 10
 
 
 def test_port_in_use(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -124,7 +114,7 @@ def test_import_string_is_needed(site: pathlib.Path, option: str) -> None:
             text=True,
             env=peers.environment(site),
             cwd=peers.HERE,
-            timeout=30,
+            timeout=HANGS_S,
         )
         results.append((done.returncode, done.stderr))
     assert results[1] == results[0]
@@ -142,7 +132,7 @@ def test_run_within_a_worker(site: pathlib.Path, tmp_path: pathlib.Path) -> None
         text=True,
         env=peers.environment(site),
         cwd=tmp_path,
-        timeout=30,
+        timeout=HANGS_S,
     )
     assert done.returncode == 3
     assert "Put the call under: if __name__ == '__main__':" in done.stderr
@@ -164,7 +154,7 @@ for options in ({"callback_notify": notify}, {"callback_notify": lambda: 0}):
         text=True,
         env=peers.environment(site),
         cwd=peers.HERE,
-        timeout=30,
+        timeout=HANGS_S,
     )
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
@@ -181,8 +171,8 @@ def test_the_supervisor_does_not_import(site: pathlib.Path, tmp_path: pathlib.Pa
     options = ["run", "--host", "127.0.0.1", "--port", "0"]
     env = {"WEB_CONCURRENCY": "2"}
     with peers.serving("fasterapi", site, tmp_path, *options, cwd=tmp_path, env=env) as server:
-        wait_for(lambda: len(PID.findall(server.text("err"))) == 2)
-        wait_for(lambda: server.text("err").count("startup complete") == 2)
+        until(lambda: len(PID.findall(server.text("err"))) == 2)
+        until(lambda: server.text("err").count("startup complete") == 2)
         pids = PID.findall(server.text("err"))
         imported = (tmp_path / "imported").read_text().split()
         assert has(server, "Using import string: main:app")
@@ -208,10 +198,10 @@ def test_environment_of_workers(site: pathlib.Path, tmp_path: pathlib.Path) -> N
             stderr=err,
         )
         try:
-            wait_for(lambda: (logs / "err").read_text().count("startup complete") == 2)
+            until(lambda: (logs / "err").read_text().count("startup complete") == 2)
         finally:
             process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(HANGS_S) == 0
     assert (logs / "out").read_text() == f"{arguments} True\n" * 2
 
 
@@ -224,27 +214,25 @@ def test_requests_under_way_are_answered(site: pathlib.Path, tmp_path: pathlib.P
         time.sleep(0.2)
         server.process.terminate()
         assert peers.answer_of(peers.Reader(s), "GET").status == 200
-        assert server.process.wait(10) == 0
+        assert server.process.wait(HANGS_S) == 0
 
 
 def test_second_interrupt_forces(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     with workers(site, tmp_path, "--workers", "2") as server, server.connect() as s:
-        s.sendall(b"GET /sleep?s=60 HTTP/1.1\r\nHost: x\r\n\r\n")
+        s.sendall(b"GET /sleep?s=1000 HTTP/1.1\r\nHost: x\r\n\r\n")
         time.sleep(0.2)
         server.process.send_signal(signal.SIGINT)
-        wait_for(lambda: has(server, "Waiting for connections"))
+        until(lambda: has(server, "Waiting for connections"))
         server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(5) == 0
+        assert server.process.wait(HANGS_S) == 0
 
 
 def test_quit_is_at_once(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """Even where the GIL is held."""
     with workers(site, tmp_path, "--workers", "2") as server:
-        asked(server, "/gil?s=60")
-        began = time.monotonic()
+        asked(server, "/gil?s=1000")
         server.process.send_signal(signal.SIGQUIT)
-        assert server.process.wait(10) == 0
-        assert time.monotonic() - began < 5
+        assert server.process.wait(HANGS_S) == 0
 
 
 def test_drain(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -252,11 +240,11 @@ def test_drain(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     for more in (["--workers", "2"], []):
         with workers(site, tmp_path / str(more), "--timeout-drain", "30", *more) as server:
             server.process.terminate()
-            wait_for(lambda: has(server, "in 30 s"))
+            until(lambda: has(server, "in 30 s"))
             time.sleep(0.3)
             assert pid_of(server)
             server.process.terminate()
-            assert abs(server.process.wait(10)) in (0, signal.SIGTERM)
+            assert abs(server.process.wait(HANGS_S)) in (0, signal.SIGTERM)
 
 
 def test_killed_supervisor(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -264,20 +252,18 @@ def test_killed_supervisor(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     is answered."""
     with workers(site, tmp_path / "first", "--workers", "3") as server:
         before = answering(server)
-        asked(server, "/gil?s=60")
+        asked(server, "/gil?s=1000")
         with server.connect() as s:
             s.sendall(b"GET /sleep?s=1 HTTP/1.1\r\nHost: x\r\n\r\n")
             time.sleep(0.2)
             server.process.kill()
             server.process.wait()
-            began = time.monotonic()
             options = ["--port", str(server.port)]
             with workers(site, tmp_path / "second", *options, "--workers", "2") as second:
                 after = answering(second)
-                assert time.monotonic() - began < 5
             assert not before & after
             assert peers.answer_of(peers.Reader(s), "GET").status == 200
-    wait_for(lambda: not any(map(alive, before)), 5)
+    until(lambda: not any(map(alive, before)))
 
 
 # ---- crashes ----
@@ -288,7 +274,7 @@ def test_killed_worker(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
         before = answering(server)
         killed = min(before)
         os.kill(killed, signal.SIGKILL)
-        wait_for(lambda: killed not in (now := answering(server)) and len(now) == 2)
+        until(lambda: killed not in (now := answering(server)) and len(now) == 2)
         assert before - {killed} < answering(server)
         assert has(server, f"Child process [{killed}] died (killed by SIGKILL), starting another")
 
@@ -300,12 +286,12 @@ def test_backoff(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     with workers(site, tmp_path / "logs", "--workers", "2", env=env) as server:
         fail.touch()
         os.kill(min(answering(server)), signal.SIGKILL)
-        wait_for(lambda: has(server, "(exit status 3), another in 1 s"))
+        until(lambda: has(server, "(exit status 3), another in 1 s"))
         log = server.text("err")
         assert log.index("starting another") < log.index("another in 0.5 s")
         assert len(answering(server)) == 1
         fail.unlink()
-        wait_for(lambda: len(answering(server)) == 2)
+        until(lambda: len(answering(server)) == 2)
 
 
 def test_no_descriptors_for_a_start(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -318,12 +304,12 @@ def test_no_descriptors_for_a_start(site: pathlib.Path, tmp_path: pathlib.Path) 
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (used - 1, limits[1]))
         server.process.send_signal(signal.SIGHUP)
         os.kill(max(before), signal.SIGKILL)
-        wait_for(lambda: server.text("err").count("Cannot start a child process: ") >= 3)
+        until(lambda: server.text("err").count("Cannot start a child process: ") >= 3)
         assert len(answering(server)) == 1
         fds = len(os.listdir(f"/proc/{pid}/fd"))
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
-        wait_for(lambda: len(answering(server)) == 2 and not answering(server) & before)
-        wait_for(lambda: len(os.listdir(f"/proc/{pid}/fd")) <= fds + 1)
+        until(lambda: len(answering(server)) == 2 and not answering(server) & before)
+        until(lambda: len(os.listdir(f"/proc/{pid}/fd")) <= fds + 1)
 
 
 # ---- replacement ----
@@ -334,7 +320,7 @@ def test_hangup(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     with workers(site, tmp_path, "--workers", "2") as server:
         before = answering(server)
         server.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: not any(map(alive, before)))
+        until(lambda: not any(map(alive, before)))
         after = answering(server)
         assert len(after) == 2 and not after & before
         lines = server.text("err").splitlines()
@@ -349,24 +335,24 @@ def test_hangup_with_broken_code(site: pathlib.Path, tmp_path: pathlib.Path) -> 
         before = answering(server)
         fail.touch()
         server.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: has(server, "and aborting the restart."))
+        until(lambda: has(server, "and aborting the restart."))
         assert answering(server) == before
         fail.unlink()
         server.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: not answering(server) & before)
+        until(lambda: not answering(server) & before)
 
 
 def test_more_and_less(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     with workers(site, tmp_path, "--workers", "1", "--workers-max-rss", "100000") as server:
         server.process.send_signal(signal.SIGTTIN)
-        wait_for(lambda: len(answering(server)) == 2)
+        until(lambda: len(answering(server)) == 2)
         server.process.send_signal(signal.SIGUSR1)
         line = re.compile(r"\] serving, \d+ s old, \d+ MiB")
-        wait_for(lambda: len(line.findall(server.text("err"))) == 2)
+        until(lambda: len(line.findall(server.text("err"))) == 2)
         server.process.send_signal(signal.SIGTTOU)
-        wait_for(lambda: len(answering(server)) == 1)
+        until(lambda: len(answering(server)) == 1)
         server.process.send_signal(signal.SIGTTOU)
-        wait_for(lambda: has(server, "Already reached one process"))
+        until(lambda: has(server, "Already reached one process"))
         assert len(answering(server)) == 1
 
 
@@ -375,7 +361,7 @@ def test_max_requests(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     options = ["--workers", "2", "--limit-max-requests", "40", "--limit-max-requests-jitter", "20"]
     with peers.serving("fasterapi", site, tmp_path, *OPTIONS, *options) as server:
         pids = {pid_of(server) for _ in range(2)}
-        wait_for(lambda: pids.add(pid_of(server)) or len(pids) > 5)
+        until(lambda: pids.add(pid_of(server)) or len(pids) > 5)
         assert has(server, "Maximum request limit of")
         assert not has(server, "died")
 
@@ -385,7 +371,7 @@ def test_max_rss(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
         before = pid_of(server, "/grow?mib=10")
         assert not has(server, "MiB, above")
         pid_of(server, "/grow?mib=200")
-        wait_for(lambda: pid_of(server) != before)
+        until(lambda: pid_of(server) != before)
         line = rf"\[{before}\] has (\d+) MiB, above --workers-max-rss"
         found = re.search(line, server.text("err"))
         assert found and int(found[1]) > 150  # it may be seen while it grows
@@ -401,7 +387,7 @@ def test_held_gil(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     with workers(site, tmp_path, "--workers", "2", *WATCHED) as server, server.connect() as s:
         s.sendall(b"GET /gil?s=4 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert peers.answer_of(peers.Reader(s), "GET").status == 200
-        wait_for(lambda: has(server, "is not blocked any more"))
+        until(lambda: has(server, "is not blocked any more"))
         assert not has(server, "died")
         assert re.search(r"process_apps.py\", line \d+ in app\n", server.text("err"))
         assert re.search(r"Child process \[\d+\] is blocked: its event loop", server.text("err"))
@@ -410,17 +396,17 @@ def test_held_gil(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
 def test_blocked_for_too_long(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     options = ("--workers", "2", *WATCHED, "--timeout-worker-blocked", "2")
     with workers(site, tmp_path, *options) as server:
-        asked(server, "/block?s=60")
-        wait_for(lambda: has(server, "has been blocked for 2 s, killing it"))
-        wait_for(lambda: len(answering(server)) == 2)
+        asked(server, "/block?s=1000")
+        until(lambda: has(server, "has been blocked for 2 s, killing it"))
+        until(lambda: len(answering(server)) == 2)
         assert has(server, "died (killed by SIGKILL), starting another")
 
 
 def test_stopped_process(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     with workers(site, tmp_path, "--workers", "2", *WATCHED) as server:
         asked(server, "/stop")
-        wait_for(lambda: has(server, "has not given a sign of life for 1 s, killing it"))
-        wait_for(lambda: len(answering(server)) == 2)
+        until(lambda: has(server, "has not given a sign of life for 1 s, killing it"))
+        until(lambda: len(answering(server)) == 2)
 
 
 def test_all_stopped(site: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import patience
 import peers
 import pytest
 
@@ -63,7 +64,7 @@ def ages(site: pathlib.Path, page) -> list[float]:
         text=True,
         env=peers.environment(site),
         pass_fds=[page.fileno()],
-        timeout=20,
+        timeout=patience.HANGS_S,
     )
     assert done.returncode == 0, done.stderr
     return [float(age) for age in done.stdout.split()]
@@ -72,23 +73,28 @@ def ages(site: pathlib.Path, page) -> list[float]:
 @pytest.mark.parametrize(
     ("code", "process_beats", "loop_beats"),
     [
-        ("hold(20_000_000)", True, False),
-        ("time.sleep(20)", True, False),
+        ("hold(2_000_000_000)", True, False),
+        ("time.sleep(2000)", True, False),
         ("while True: heart.turn(); time.sleep(0.1)", True, True),
         ("os.kill(os.getpid(), 19)", False, False),  # SIGSTOP
-        ("heart.stop(); time.sleep(20)", False, False),
+        ("heart.stop(); time.sleep(2000)", False, False),
     ],
 )
 def test_who_beats(site, tmp_path, code: str, process_beats: bool, loop_beats: bool) -> None:
+    beats, seen = (process_beats, loop_beats), []
+
+    def as_it_should() -> bool:
+        seen.append(ages(site, page))  # who does not beat only gets older
+        return tuple(age < 0.9 for age in seen[-1]) == beats
+
     with beating(site, tmp_path, code) as (_, page, _lifeline):
-        process, loop = ages(site, page)
-    assert (process < 0.9, loop < 0.9) == (process_beats, loop_beats), (process, loop)
+        patience.until(as_it_should, lambda: seen)
 
 
 @pytest.mark.parametrize(
     ("code", "killed"),
     [
-        ("hold(20_000_000)", True),
+        ("hold(2_000_000_000)", True),
         ("for _ in range(15): heart.turn(); time.sleep(0.1)", False),
     ],
 )
@@ -96,10 +102,8 @@ def test_orphan(site, tmp_path, code: str, killed: bool) -> None:
     """Without a supervisor, a process that holds the GIL does not outlive the grace."""
     with beating(site, tmp_path, code) as (process, _, lifeline):
         lifeline.close()
-        began = time.monotonic()
-        status = process.wait(10)
+        status = process.wait(patience.HANGS_S)
         assert (status == -signal.SIGKILL) is killed
-        assert not killed or time.monotonic() - began < 5
 
 
 def test_misuse(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -147,6 +151,6 @@ heart.start(r, 5)  # and ends with the interpreter
         capture_output=True,
         text=True,
         env=peers.environment(site),
-        timeout=30,
+        timeout=patience.HANGS_S,
     )
     assert done.returncode == 0, done.stderr

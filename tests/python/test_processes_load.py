@@ -13,7 +13,8 @@ import time
 
 import peers
 import pytest
-from test_processes import alive, answering, has, wait_for
+from patience import HANGS_S, until
+from test_processes import alive, answering, has
 
 OPTIONS = [
     *("process_apps:counter", "--port", "0", "--interface", "asgi3", "--lifespan", "off"),
@@ -32,7 +33,7 @@ class Load:
         return [int(pid) for pid in (children / "children").read_text().split()]
 
     def result(self) -> dict:
-        out, err = self.client.communicate(timeout=60)
+        out, err = self.client.communicate(timeout=HANGS_S)
         assert out, err
         return json.loads(out)
 
@@ -44,7 +45,7 @@ def load(
 ):
     env = {"FA_TOTALS": str(tmp_path / "totals")}
     with peers.serving("fasterapi", site, tmp_path / "logs", *OPTIONS, *options, env=env) as server:
-        wait_for(lambda: server.text("err").count("Started server") == 2)
+        until(lambda: server.text("err").count("Started server") == 2)
         time.sleep(0.5)
         command = [build / "challenge" / "fasterapi-challenge", f"http://127.0.0.1:{server.port}"]
         command += ["-n", requests, "-r", rate, "-c", connections, "--json", "--progress", 0, *more]
@@ -72,7 +73,7 @@ def test_hangups_lose_nothing(site, python_build, tmp_path) -> None:
     with load(site, python_build, tmp_path, requests=requests, rate=2000) as under:
         for count in range(1, HANGUPS + 1):
             under.server.process.send_signal(signal.SIGHUP)
-            wait_for(lambda: replacements(under.server) == 2 * count)
+            until(lambda: replacements(under.server) == 2 * count)
         assert under.client.poll() is None, "the load ended too soon to tell"
         result = under.result()
     assert result["verdict"] == "exact", result
@@ -128,7 +129,7 @@ def test_connections_are_spread(site, tmp_path) -> None:
         contextlib.ExitStack() as stack,
         peers.serving("fasterapi", site, tmp_path, *options) as server,
     ):
-        wait_for(lambda: len(answering(server)) == 4)
+        until(lambda: len(answering(server)) == 4)
         clients = [stack.enter_context(server.connect()) for _ in range(100)]
         for client in clients:
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -149,9 +150,9 @@ def test_no_descriptors_left(site, python_build, tmp_path) -> None:
             "fasterapi", site, tmp_path, *OPTIONS, "--workers", "2", env=env, prefix=limited
         ) as server,
     ):
-        wait_for(lambda: server.text("err").count("Started server") == 2)
+        until(lambda: server.text("err").count("Started server") == 2)
         crowd = [stack.enter_context(server.connect()) for _ in range(200)]
-        wait_for(lambda: has(server, "no file descriptors left"))
+        until(lambda: has(server, "no file descriptors left"))
         under = Load(server, None)
         ticks = sum(map(cpu_ticks, under.workers()))
         time.sleep(1)
@@ -161,7 +162,7 @@ def test_no_descriptors_left(site, python_build, tmp_path) -> None:
         for client in crowd:
             client.close()
         with server.connect() as s:
-            s.settimeout(10)
+            s.settimeout(HANGS_S)
             s.sendall(b"GET /stats HTTP/1.1\r\nHost: x\r\n\r\n")
             assert peers.answer_of(peers.Reader(s), "GET").status == 200
         assert all(map(alive, under.workers()))

@@ -11,7 +11,8 @@ import time
 import peers
 import pytest
 from test_life import get
-from test_processes import PID, alive, has, wait_for
+from patience import HANGS_S, until
+from test_processes import PID, alive, has
 
 APP = """
 import asyncio, os
@@ -76,7 +77,7 @@ def reloading(
     options = ("main:app", "--port", "0", "--reload", *options)
     env = {"PYTHONPATH": path}
     with peers.serving(kind, site, logs, *options, cwd=work.path, env=env) as server:
-        wait_for(lambda: has(server, "startup complete"))
+        until(lambda: has(server, "startup complete"))
         time.sleep(0.7)  # until the watcher watches
         yield server
 
@@ -93,7 +94,7 @@ def test_as_uvicorn(site, tmp_path, work, without) -> None:
     for kind in ("uvicorn", "fasterapi"):
         with reloading(kind, site, work, tmp_path / kind, **without) as server:
             version = work.change()
-            wait_for(lambda: answered(server, version))
+            until(lambda: answered(server, version))
             server.stop(signal.SIGINT)
             err = peers.normalised(server.text("err")).replace("Uvicorn", "FasterAPI")
             lines = [line for line in err.splitlines() if "Application " not in line]
@@ -105,19 +106,17 @@ def test_as_uvicorn(site, tmp_path, work, without) -> None:
 def test_broken_code_waits_for_the_next_change(site, tmp_path, work, without) -> None:
     with reloading("fasterapi", site, work, tmp_path / "logs", **without) as server:
         work.change("this is no Python")
-        wait_for(lambda: has(server, "SyntaxError"))
+        until(lambda: has(server, "SyntaxError"))
         version = work.change()
-        wait_for(lambda: answered(server, version))
+        until(lambda: answered(server, version))
 
 
 def test_endless_answers_do_not_hold_it_up(site, tmp_path, work) -> None:
     with reloading("fasterapi", site, work, tmp_path / "logs") as server, server.connect() as s:
         s.sendall(b"GET /forever HTTP/1.1\r\nHost: x\r\n\r\n")
         assert s.recv(100)
-        began = time.monotonic()
         version = work.change()
-        wait_for(lambda: answered(server, version))
-        assert time.monotonic() - began < 10
+        until(lambda: answered(server, version))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +141,7 @@ def test_which_files(site, tmp_path, work, options, touched, reloads) -> None:
         text = APP if touched == "main.py" else "0"
         work.touch(touched, text)
         if reloads:
-            wait_for(lambda: len(PID.findall(server.text("err"))) == 2)
+            until(lambda: len(PID.findall(server.text("err"))) == 2)
             assert has(server, f"WatchFiles detected changes in '{touched}'. Reloading...")
         else:
             time.sleep(1.2)
@@ -153,7 +152,7 @@ def test_killed_reloader(site, tmp_path, work) -> None:
     with reloading("fasterapi", site, work, tmp_path / "logs") as server:
         (pid,) = map(int, PID.findall(server.text("err")))
         server.process.kill()
-        wait_for(lambda: not alive(pid), 5)
+        until(lambda: not alive(pid))
 
 
 def test_warnings(site, tmp_path, work) -> None:
@@ -188,7 +187,7 @@ def debugged(site: pathlib.Path, work: Work, *options: str) -> tuple[bytes, str]
             process.stdin.write("p 'here', 6 * 7\nc\n")
             body = peers.answer_of(peers.Reader(s), "GET").body
         process.send_signal(signal.SIGTERM)
-        return body, seen + process.communicate(timeout=20)[0]
+        return body, seen + process.communicate(timeout=HANGS_S)[0]
     finally:
         process.kill()
         process.communicate()

@@ -14,7 +14,8 @@ import time
 import peers
 import pytest
 from test_life import get
-from test_processes import OPTIONS, answering, has, wait_for, workers
+from patience import HANGS_S, until
+from test_processes import OPTIONS, answering, has, workers
 
 WORKERS = [[], ["--workers", "2"]]
 
@@ -30,8 +31,8 @@ def test_uds(
         assert stat.S_IMODE(path.stat().st_mode) == mode
         if more:
             server.process.send_signal(signal.SIGHUP)
-            wait_for(lambda: server.text("err").count("Terminated child") == 2)
-            wait_for(lambda: len(answering(server)) == 2)
+            until(lambda: server.text("err").count("Terminated child") == 2)
+            until(lambda: len(answering(server)) == 2)
         server.stop()
     assert not path.exists()
 
@@ -58,7 +59,7 @@ def started(site: pathlib.Path, logs: pathlib.Path, sockets: list[socket.socket]
         )
     server = peers.Server(process, logs, 0)
     try:
-        wait_for(lambda: process.poll() is not None or "(Press CTRL+C" in server.text("err"))
+        until(lambda: process.poll() is not None or "(Press CTRL+C" in server.text("err"))
         assert process.poll() is None, server.text("err")
         yield server
     finally:
@@ -113,7 +114,7 @@ def test_fd(site: pathlib.Path, tmp_path: pathlib.Path, more: list[str]) -> None
         try:
             assert len(answering(server)) >= 1
             if more:
-                wait_for(lambda: len(answering(server)) == 2)
+                until(lambda: len(answering(server)) == 2)
         finally:
             server.stop()
         assert has(server, "running on socket ('127.0.0.1', ")
@@ -129,7 +130,7 @@ def test_not_a_socket(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
                 cwd=peers.HERE,
                 capture_output=True,
                 text=True,
-                timeout=30,
+                timeout=HANGS_S,
             )
         assert done.returncode == 3
         assert "Socket operation on non-socket" in done.stderr
@@ -142,7 +143,7 @@ class Manager:
     def __init__(self, path: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind("\0" + path[1:] if path.startswith("@") else path)
-        self.socket.settimeout(20)
+        self.socket.settimeout(HANGS_S)
 
     def next(self, *, but: str = "WATCHDOG=1") -> str:
         while (told := self.socket.recv(4096).decode()) == but:
@@ -186,9 +187,9 @@ def test_notify_by_one_process(site: pathlib.Path, tmp_path: pathlib.Path) -> No
             time.sleep(0.8)
             with pytest.raises(BlockingIOError):
                 manager.socket.recv(4096)
-            s.settimeout(20)
+            s.settimeout(HANGS_S)
             assert s.recv(100)
-        manager.socket.settimeout(20)
+        manager.socket.settimeout(HANGS_S)
         assert manager.next(but="") == "WATCHDOG=1"
         server.stop()
         assert manager.next().startswith("STOPPING=1\n")

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 
+import patience
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -28,7 +29,7 @@ def installed(tmp_path: pathlib.Path, site: pathlib.Path):
                 [*command, "--target", str(tmp_path), *([] if whole else ["--no-deps"])],
                 capture_output=True,
                 text=True,
-                timeout=600,
+                timeout=patience.LONG_S,
             )
             if done.returncode != 0:
                 pytest.skip(f"no {release}: {done.stderr.strip()[-200:]}")
@@ -44,7 +45,7 @@ def run(path: str, *arguments: str) -> subprocess.CompletedProcess:
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience.HANGS_S,
     )
 
 

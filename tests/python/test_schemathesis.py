@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import compare
+import patience
 import peers
 
 # What an answer is. (Whether FastAPI refuses all that its schema forbids is FastAPI's matter.)
@@ -41,7 +42,7 @@ def test_answers_are_those_of_the_schema(
             folder = server.logs / "run"
             folder.mkdir()
             runs.append(start(server, folder))
-        told = [run.communicate(timeout=600)[0] for run in runs]
+        told = [run.communicate(timeout=patience.LONG_S)[0] for run in runs]
     for run, text in zip(runs, told, strict=True):
         assert run.returncode == 0, text[-3000:]
     counts = [int(re.search(r"(\d+) generated", text)[1]) for text in told]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 
+import patience
 import peers
 import pytest
 
@@ -56,7 +57,7 @@ def run(
         cwd=folder,
         # Of the other plugins that happen to be here none is wanted; they take seconds.
         env={**peers.environment(site, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"), **variables},
-        timeout=300,
+        timeout=patience.LONG_S,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -130,7 +131,7 @@ def run_suite(
         cwd=folder,
         # A wheel names the plugin as an entry point; pytest refuses one that is named twice.
         env={**peers.environment(site, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"), **variables},
-        timeout=300,
+        timeout=patience.LONG_S,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

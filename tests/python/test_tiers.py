@@ -7,6 +7,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as xml
 
+import patience
 import peers
 import pytest
 
@@ -20,7 +21,7 @@ def command(site: pathlib.Path, *arguments: str, **env: str) -> subprocess.Compl
         env={**os.environ, "PYTHONPATH": str(site), "COLUMNS": "200", **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience.HANGS_S,
     )
 
 

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 
+import patience
 import peers
 import pytest
 import transfer_apps
@@ -64,7 +65,7 @@ def state_of(server: peers.Server) -> list[int]:
 
 def settled(server: peers.Server) -> list[int]:
     """When nothing has changed for a while."""
-    before, deadline = [-1], time.monotonic() + 20
+    before, deadline = [-1], time.monotonic() + patience.HANGS_S
     while (now := state_of(server)) != before and time.monotonic() < deadline:
         before = now
         time.sleep(0.3)
@@ -81,7 +82,7 @@ def test_a_client_that_does_not_read(server: peers.Server) -> None:
         # What the kernel takes (a few MiB), 256 KiB, and the piece that went over it.
         assert 0 < more - sent < 1000
         assert 1 <= held <= 6 + 4  # 256 KiB of 64 KiB each; and the message that waits
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + patience.HANGS_S
     while (last := state_of(server))[1] == ended and time.monotonic() < deadline:
         time.sleep(0.1)
     assert last[1:] == [ended + 1, 0]

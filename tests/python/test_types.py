@@ -5,6 +5,8 @@ import pathlib
 import subprocess
 import sys
 
+import patience
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
@@ -15,7 +17,7 @@ def mypy(module: str, *arguments: str, cwd: pathlib.Path, **env: str) -> str:
         env={**os.environ, "MYPY_CACHE_DIR": str(cwd / "cache"), "NO_COLOR": "1", **env},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=patience.LONG_S,
     )
     return done.stdout + done.stderr
 

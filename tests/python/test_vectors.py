@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import compare
+import patience
 import peers
 import pytest
 
@@ -40,7 +41,7 @@ def judged(server: peers.Server, suite: str) -> tuple[dict[str, int], dict[str, 
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patience.LONG_S,
     )
     counts = dict.fromkeys(WORST_FIRST, 0)
     rows = re.findall(r"^\S+ (?:accept|reject) (PASS|FAIL|HANG|5XX) (\d+)$", done.stdout, re.M)

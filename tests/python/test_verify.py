@@ -5,23 +5,17 @@ import pathlib
 import re
 import time
 
+import patience
 import peers
 import pytest
 
 
 def get(server: peers.Server, path: str) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=patience.HANGS_S)
     connection.request("GET", path)
     text = connection.getresponse().read().decode()
     connection.close()
     return text
-
-
-def wait_for(server: peers.Server, text: str) -> str:
-    end = time.monotonic() + 10
-    while text not in server.text("err") and time.monotonic() < end:
-        time.sleep(0.05)
-    return server.text("err")
 
 
 @pytest.mark.parametrize("app", ["app", "behind"])
@@ -36,11 +30,11 @@ def test_verify(site: pathlib.Path, loop: str, tmp_path: pathlib.Path, app: str)
         assert get(server, "/same/x").startswith('{"detail"')  # never a sample
         # The client has the application's answer, and from then on nothing else.
         assert get(server, "/wrong") == '"asgi"'
-        told = wait_for(server, "GET /wrong differs when it is compiled")
+        told = server.told("err", "GET /wrong differs when it is compiled")
         assert "b'\"compiled\"'" in told and "b'\"asgi\"'" in told
         assert [get(server, "/wrong") for _ in range(3)] == ['"asgi"'] * 3
         get(server, "/unsteady")
-        assert "/unsteady gives another answer each time" in wait_for(server, "/unsteady gives")
+        assert "/unsteady gives another answer each time" in server.told("err", "/unsteady gives")
         get(server, "/unsteady")
         assert get(server, "/calls").count("unsafe") == 3
         assert get(server, "/calls").count("marked") == 6

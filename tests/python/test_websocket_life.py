@@ -4,6 +4,7 @@ import pathlib
 import signal
 import time
 
+import patience
 import peers
 import pytest
 import ws_client
@@ -33,7 +34,7 @@ def test_the_client_is_told_how_it_ended(server: peers.Server, target: str, code
     with s:
         assert ws_client.read_frame(reader) == (True, 0, CLOSE, code.to_bytes(2, "big"))
         s.sendall(closing(code))
-        assert reader.ended(5)
+        assert reader.ended()
 
 
 def test_stop_says_1012(server: peers.Server) -> None:
@@ -45,10 +46,10 @@ def test_stop_says_1012(server: peers.Server) -> None:
         server.process.send_signal(signal.SIGTERM)
         assert ws_client.read_frame(reader) == (True, 0, CLOSE, (1012).to_bytes(2, "big"))
         s.sendall(closing(1012))
-        assert reader.ended(5)
+        assert reader.ended()
         refused = ws_client.answer_of(peers.Reader(late), "GET")
         assert (refused.status, refused.body) == (500, b"Internal Server Error")
-    assert server.process.wait(10) == -signal.SIGTERM
+    assert server.process.wait(patience.HANGS_S) == -signal.SIGTERM
     assert "connection rejected (500 Internal Server Error)" in server.text("err")
 
 
@@ -64,7 +65,7 @@ def test_pings(site: pathlib.Path, tmp_path: pathlib.Path, interval: str) -> Non
                 return
             assert ws_client.read_frame(reader)[2] == ws_client.PING
             assert ws_client.read_frame(reader)[3] == b"\x03\xf3keepalive ping timeout"
-            assert reader.ended(5)
+            assert reader.ended()
 
 
 def test_none_serves_no_websocket(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -164,6 +165,6 @@ def test_nothing_is_left_behind(site: pathlib.Path) -> None:
         env=peers.environment(site),
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=patience.LONG_S,
     )
     assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ import pathlib
 import time
 import urllib.request
 
+import patience
 import peers
 import pytest
 import wire
@@ -241,7 +242,7 @@ CASES = [*applications(), *scopes(), *handshakes(), *frames(), *deflate()]
 
 def noted(server: peers.Server, wanted: bool) -> list:
     """What the application noted, once it has ended."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience.HANGS_S
     while True:
         url = f"http://127.0.0.1:{server.port}/notes"
         with urllib.request.urlopen(url) as answer:
@@ -284,7 +285,7 @@ UNANSWERED = "ERROR:    ASGI callable returned without completing handshake.\n"
 
 def same_logs(both: tuple[peers.Server, peers.Server], *, unanswered: bool) -> None:
     """Since the last comparison. Lines of the end of a connection may still come."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience.HANGS_S
     while True:
         whole = [server.text("err") for server in both]
         new = [text[server.seen["err"] :] for server, text in zip(both, whole, strict=True)]

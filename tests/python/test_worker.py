@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 
+import patience
 import peers
 import pytest
 
@@ -14,7 +15,7 @@ def run(site: pathlib.Path, code: str) -> str:
         capture_output=True,
         text=True,
         env=peers.environment(site),
-        timeout=60,
+        timeout=patience.HANGS_S,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

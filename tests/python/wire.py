@@ -11,13 +11,13 @@ import socket
 import struct
 import time
 
+import patience
 import peers
 
 AT_ONCE = 48
 PIECE_GAP_S = 0.003
 HUNG_S = 2.0  # then a case that ended on one server only is tried again, with more time
 HUNG_AGAIN_S = 10.0
-BUSY_S = 20.0  # after either, for a server that has something to do
 IDLE_LOOKS, LOOK_S = 5, 0.05
 
 # Every application has this path, and answers with these words.
@@ -223,7 +223,7 @@ async def unseen_connection(server: peers.Server, ports: set[int]):
 async def hangs(server: peers.Server, talking: asyncio.Future) -> bool:
     """Whether no more will come: on a busy machine a server may long wait for its turn, so
     that only one that has had nothing to do for a while lets a case hang."""
-    idle, deadline = 0, time.monotonic() + BUSY_S
+    idle, deadline = 0, time.monotonic() + patience.HANGS_S
     while not talking.done() and idle < IDLE_LOOKS and time.monotonic() < deadline:
         await asyncio.wait({talking}, timeout=LOOK_S)
         idle = idle + 1 if peers.is_idle(server) else 0
