@@ -24,6 +24,7 @@ from fastapi import (
     Request,
     Response,
     UploadFile,
+    WebSocket,
 )
 from fastapi.requests import HTTPConnection
 from fastapi.responses import PlainTextResponse
@@ -402,6 +403,32 @@ async def looks(request: Request):
 
 def looks_in_thread(connection: HTTPConnection, q: str = "d"):
     return [connection.url.path, q]
+
+
+def of_either(request: Request = None, ws: WebSocket = None, q: str = "d"):  # type: ignore
+    return [str((request or ws).url), ws is None, q]
+
+
+@app.get("/either")
+async def either(
+    a: Annotated[Any, Depends(of_either)], ws: WebSocket = None, n: int = 1  # type: ignore
+):
+    return [a, ws is None, n]
+
+
+@app.get("/either/alone")
+async def either_alone(n: int = 1, ws: WebSocket = None):  # type: ignore
+    return [ws is None, n]
+
+
+@app.get("/needs-websocket")
+async def needs_websocket(ws: WebSocket, n: int = 1):
+    raise AssertionError("FastAPI has no WebSocket to give")
+
+
+@app.get("/depends-on-websocket")
+async def depends_on_websocket(a: Annotated[Any, Depends(needs_websocket)], n: int = 1):
+    raise AssertionError("nor here")
 
 
 async def sets_state(request: Request):

@@ -197,9 +197,7 @@ class _Writer:
         if name := dependant.security_scopes_param_name:
             scopes = self.source.name("scopes", _get_oauth_scopes(dependant=dependant))
             found.append(f"{name}=SecurityScopes(scopes=list({scopes}))")
-        if dependant.websocket_param_name:
-            raise NotCompiled("a WebSocket is asked for in a route of HTTP")
-        return found
+        return found  # a WebSocket is not given where there is none: the default holds
 
     # ---- dependencies ----
 

@@ -379,7 +379,8 @@ class Writer:
             declared, sent = [*declared, *of_form], [*sent, *sent_in_form]
         below, more = self.depends()
         special = [t for t, share in (("tasks: BackgroundTasks", 0.1), ("response: Response", 0.1),
-                   ("scopes: SecurityScopes", 0.1), ("request: Request", 0.08)) if dice.chance(share)]  # fmt: skip
+                   ("scopes: SecurityScopes", 0.1), ("request: Request", 0.08),
+                   ("ws: WebSocket = None", 0.03), ("ws: WebSocket", 0.005)) if dice.chance(share)]  # fmt: skip
         arguments = [*declared, *below, *special]
         told = self.told(arguments)
         head = ", ".join(["*", *arguments]) if arguments else ""
@@ -450,7 +451,8 @@ class Writer:
         below, more = self.depends()
         body, sent_body, media = self.body_params(methods)
         special = [t for t, share in (("tasks: BackgroundTasks", 0.12), ("response: Response", 0.1),
-                   ("request: Request", 0.12), ("scopes: SecurityScopes", 0.03)) if dice.chance(share)]  # fmt: skip
+                   ("request: Request", 0.12), ("scopes: SecurityScopes", 0.03),
+                   ("ws: WebSocket = None", 0.03), ("ws: WebSocket", 0.005)) if dice.chance(share)]  # fmt: skip
         arguments = [*declared, *body, *below, *special, "do: int = 0"]
         options, returned = outcomes.response_of(dice, self.models)
         if dice.chance(0.1) and self.dependencies:
