@@ -120,6 +120,45 @@ def test_plans(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
         assert "requests through the engine: 27 (asgi 2, compiled 24, direct 1)\n" in said
 
 
+LATE = """
+import asyncio
+import time
+
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+from fastapi.testclient import TestClient
+from fasterapi.testclient._exchange import HttpExchange
+
+app = FastAPI()
+
+
+@app.get("/")
+async def waits():
+    await asyncio.sleep(0.01)
+    return PlainTextResponse("late")
+
+
+def test_told_late(monkeypatch):
+    told = HttpExchange.run_answers
+
+    def late(exchange):
+        time.sleep(0.1)
+        told(exchange)
+
+    monkeypatch.setattr(HttpExchange, "run_answers", late)
+    client = TestClient(app)
+    assert [client.get("/").text for _ in range(3)] == ["late"] * 3
+"""
+
+
+def test_told_late(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """A plan tells of its answer when the test may have the answer's head already."""
+    suite = tmp_path / "test_late.py"
+    suite.write_text(LATE)
+    said = run_suite(site, tmp_path, suite, "--fasterapi", "--fasterapi-engine", "auto")
+    assert "requests through the engine: 3 (compiled 3)\n" in said
+
+
 def run_suite(
     site: pathlib.Path, folder: pathlib.Path, suite: pathlib.Path, *options: str, **variables: str
 ) -> str:

@@ -202,8 +202,13 @@ class HttpExchange(Exchange):
         return ended and received == self.bytes_sent
 
     def run_answers(self) -> None:
-        self.started = self.at_once = True
         self.header_names.add(b"content-length")
+        self.at_once = True
+        self.started = True
+
+    async def settle(self) -> None:
+        """Behind the turn of the loop in which what the test has was sent: a plan tells of an
+        answer when the engine has taken its head."""
 
     def want_more(self) -> None:
         """The test waits for the next piece of the answer. From any thread."""

@@ -71,7 +71,9 @@ class EngineTransport(StockTransport):
         with errors_of_httpx(httpx, request):
             response = answer.wire.response()
         if exchange.entered and not exchange.started:
-            return self._no_answer(request, exchange, stack)
+            portal.call(exchange.settle)
+            if not exchange.started:
+                return self._no_answer(request, exchange, stack)
         answer.exit_stack = stack.pop_all()
         self._open_requests.add(answer.abort)
         return _response_of(request, response, exchange, AnswerStream(answer, request))
