@@ -110,7 +110,7 @@ typedef struct core_state {
 #undef X
     PyObject *methods[FA_QUERY + 1]; /* "GET", ... */
     PyTypeObject *plan_type, *run_type, *plan_table_type, *threads_type, *hop_type,
-        *shape_type;
+        *shape_type, *misses_type;
     PyObject *deepcopy, *from_attributes; /* of copy; ("from_attributes",) */
 } core_state;
 
@@ -295,15 +295,16 @@ void json_text_free(json_text *text);
 /* ---- plan.h: routes that are served without the application ---- */
 
 typedef struct plan_route plan_route;
+typedef struct plan_misses plan_misses;
 
 typedef struct Run Run;
 
 extern PyType_Spec plan_spec, run_spec, plan_table_spec, threads_spec, hop_spec,
-    shape_spec;
+    shape_spec, misses_spec;
 
-/* Adds worker->routes to its application: a tuple of (pattern, methods, plan or None).
-   What has no plan, and what no pattern matches, is for the ASGI application. 0 or -1
-   with an exception. */
+/* Adds worker->routes to its application: a tuple of (pattern, methods, Plan, Misses or
+   None). What has none, and what no pattern matches, is for the ASGI application; with a
+   pattern of None, Misses are for the latter. 0 or -1 with an exception. */
 int plan_add_routes(Worker *worker);
 void plan_free_routes(Worker *worker);
 /* Gives the memory of worker->spare_run back. */
@@ -328,9 +329,9 @@ struct Worker {
     WebSocket *handshakes; /* those that the application has not answered; borrowed */
 
     plan_route *plan_routes;
-    plan_route *missing,
-        *slash;               /* of these: for paths that no route has, see plan/miss.c */
-    unsigned long long polls; /* rounds of poll() so far */
+    plan_misses *plan_misses;        /* rows of them, owned */
+    plan_misses *misses;             /* of these: for paths that no row has; NULL: none */
+    unsigned long long polls;        /* rounds of poll() so far */
     unsigned long long through_asgi; /* requests that the application was called for */
     PyObject *threads;               /* see worker_threads(); None, or NULL at first */
     Run *spare_run;                  /* memory of one that is over, or NULL */

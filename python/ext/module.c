@@ -56,6 +56,7 @@ core_exec(PyObject *mod)
         add_type(mod, &core->threads_type, &threads_spec, true) < 0 ||
         add_type(mod, &core->hop_type, &hop_spec, false) < 0 ||
         add_type(mod, &core->shape_type, &shape_spec, true) < 0 ||
+        add_type(mod, &core->misses_type, &misses_spec, true) < 0 ||
         add_type(mod, &core->operation_type, &operation_spec, false) < 0 ||
         add_type(mod, &core->gate_type, &gate_spec, false) < 0 ||
         add_type(mod, &core->carrier_type, &carrier_spec, true) < 0 ||
@@ -84,6 +85,7 @@ core_traverse(PyObject *mod, visitproc visit, void *arg)
     Py_VISIT(core->threads_type);
     Py_VISIT(core->hop_type);
     Py_VISIT(core->shape_type);
+    Py_VISIT(core->misses_type);
     Py_VISIT(core->deepcopy);
     Py_VISIT(core->worker_type);
     Py_VISIT(core->cycle_type);
@@ -114,6 +116,7 @@ core_clear(PyObject *mod)
     Py_CLEAR(core->threads_type);
     Py_CLEAR(core->hop_type);
     Py_CLEAR(core->shape_type);
+    Py_CLEAR(core->misses_type);
     Py_CLEAR(core->deepcopy);
     Py_CLEAR(core->from_attributes);
     Py_CLEAR(core->worker_type);

@@ -8,6 +8,9 @@ _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _Headers = Sequence[tuple[bytes, bytes]]
 
+# A pattern, or None for what no other row has; methods; what answers.
+_Row = tuple[str | None, tuple[str, ...], Plan | Misses | None]
+
 class ClientDisconnected(OSError):
     """Nothing can be sent: the WebSocket is closed."""
 
@@ -125,10 +128,18 @@ class Shape:
     def make(self, json: bytes, /) -> Any: ...
 
 @final
+class Misses:
+    """What answers paths that no route of an application has."""
+
+    def __new__(
+        cls, missing: Plan | None, slash: Plan | None, paths: tuple[tuple[str, bool], ...]
+    ) -> Misses: ...
+
+@final
 class PlanTable:
     """Plans, found by the scope of a request."""
 
-    def __new__(cls, rows: tuple[tuple[str, tuple[str, ...], Plan | None], ...], /) -> PlanTable: ...
+    def __new__(cls, rows: tuple[_Row, ...], /) -> PlanTable: ...
     def find(self, scope: _Scope, /) -> tuple[Plan, tuple[bytes, ...]] | None: ...
     def bind(
         self, plan: Plan, scope: _Scope, captures: tuple[bytes, ...], body: bytes, /
@@ -193,7 +204,7 @@ class Worker:
         ws_close_timeout: float | None = 10,
         ws_per_message_deflate: bool = True,
         drain_grace: float = 0.5,
-        routes: Sequence[tuple[str, tuple[str, ...], Plan | None]] | None = None,
+        routes: Sequence[_Row] | None = None,
         watch: Any = None,
     ) -> None: ...
     @property

@@ -55,6 +55,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Engine(_swap.swap(asynchronous=asynchronous)), "fasterapi-engine")
 
 
+def _plans_are_used() -> bool:
+    from fasterapi.testclient import _plans
+
+    return _plans.engine != "asgi"
+
+
 class Engine:
     """There only while requests go through the engine."""
 
@@ -64,19 +70,24 @@ class Engine:
         self.take_back = take_back
         self.counters = counters
         self.served: Counter[str] = Counter()
+        self.by_asgi: Counter[str] = Counter()
         self.elsewhere: Counter[str] = Counter()
 
-    def _add(self, served: dict[str, int], elsewhere: dict[str, int]) -> None:
+    def _add(
+        self, served: dict[str, int], by_asgi: dict[str, int], elsewhere: dict[str, int]
+    ) -> None:
         self.served.update(served)
+        self.by_asgi.update(by_asgi)
         self.elsewhere.update(elsewhere)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        served, elsewhere = dict(self.counters.served), dict(self.counters.elsewhere)
+        found = self.counters
+        counts = [dict(found.served), dict(found.by_asgi), dict(found.elsewhere)]
         output = getattr(session.config, "workeroutput", None)
         if output is not None:  # a process of pytest-xdist: its parent adds them up
-            output["fasterapi"] = [served, elsewhere]
+            output["fasterapi"] = counts
         else:
-            self._add(served, elsewhere)
+            self._add(*counts)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -89,6 +100,8 @@ class Engine:
         terminalreporter.section("fasterapi", "-")
         tiers = ", ".join(f"{tier} {n}" for tier, n in sorted(self.served.items()))
         write(f"requests through the engine: {self.served.total()}" + (f" ({tiers})" if tiers else ""))
+        for why, n in self.by_asgi.most_common() if _plans_are_used() else ():
+            write(f"  asgi {n}: {why}")
         others = ", ".join(f"{why} {n}" for why, n in sorted(self.elsewhere.items()))
         write(f"requests another way: {self.elsewhere.total()}" + (f" ({others})" if others else ""))
 

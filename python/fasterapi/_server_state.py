@@ -47,9 +47,10 @@ def tasks_of(worker: _core.Worker) -> list[asyncio.Task[Any]]:
     return found
 
 
-def by_plans(routes: Iterable[Route]) -> dict[str, int]:
-    """Requests that the plans of these routes have served, by tier."""
-    found = {"compiled": 0, "direct": 0}
+def by_plans(routes: Iterable[Route], misses: Iterable[_core.Plan]) -> dict[str, int]:
+    """Requests that the plans of these routes have served, by tier, and those for what no route
+    has."""
+    found = {"compiled": sum(plan.served for plan in misses), "direct": 0}
     for route in routes:
         for tier in found:
             found[tier] += route.requests.get(tier, 0)
@@ -86,8 +87,8 @@ class ServerState:
         """Requests by the tier that has served them, behind middleware or not."""
         if self.worker is None:
             return {}
-        found = by_plans(self.routes)
-        found["compiled"] += sum(plan.served for plan in self.misses)
+        found = by_plans(self.routes, self.misses)
         # Middleware may call what is behind it more than once for a request.
         behind = sum(route.behind for route in self.routes)
+        behind += sum(plan.behind for plan in self.misses)
         return {**found, "asgi": max(0, self.worker.counters()["through_asgi"] - behind)}

@@ -43,8 +43,8 @@ def test_tiers_are_alike(
 
 FAULT = """
 import sys
-from fasterapi._compile import _application
-_application._encode = lambda result: b"{}"
+from fasterapi._compile import _compiler
+_compiler.encode = lambda result: b"{}"
 from fuzz_compiled.__main__ import main
 sys.exit(main())
 """

@@ -120,11 +120,11 @@ def test_told_at_the_end(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """A request behind middleware is one of its plan's, and of nobody else."""
     options = ("forwarded_app:behind", "--engine", "auto", "--port", "0")
     with peers.serving("fasterapi", site, tmp_path, *options) as server:
-        for path in (b"/who", b"/q?i=1", b"/missing"):
+        for path in (b"/who", b"/q?i=1", b"/missing", b"/who%0A"):
             with server.connect() as s:
                 s.sendall(b"GET %s HTTP/1.1\r\nHost: test\r\n\r\n" % path)
                 peers.answer_of(peers.Reader(s), "GET")
-    assert "requests by tier: 2 compiled, 0 direct, 1 asgi\n" in server.text("err")
+    assert "requests by tier: 3 compiled, 0 direct, 1 asgi\n" in server.text("err")
 
 
 def test_patched_is_told_at_start(site: pathlib.Path) -> None:

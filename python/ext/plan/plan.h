@@ -134,6 +134,23 @@ struct plan_route {
     bool applies, fits;         /* what they said: the hard ones, and all */
 };
 
+/* What answers paths that no route of an application has. */
+typedef struct Misses {
+    PyObject_HEAD core_state *core; /* borrowed: lives as long as the type */
+    fa_app *paths; /* only to find: those of its routes, whatever their methods */
+    Plan *missing; /* NULL: such paths are the application's */
+    Plan *slash;   /* for those that a route would have but for slashes at their end;
+                      NULL: it does not look for them */
+} Misses;
+
+/* Misses among the routes of a worker. */
+struct plan_misses {
+    Worker *worker;       /* borrowed: it owns this */
+    const Misses *misses; /* borrowed: worker->routes has it */
+    plan_route *missing, *slash;
+    plan_misses *next;
+};
+
 /* Whether a path means to Python's patterns and convertors what it means to the core.
    They let the end be before a newline; and int() refuses more digits than it was told
    to, never fewer than 640, even when nobody wants the number. */
@@ -148,8 +165,21 @@ plan_path_is_plain(fa_slice path)
 /* An fa_handler; `user_data` is the plan_route. */
 int plan_on_request(fa_request *req, void *user_data);
 
-/* An fa_handler for what no route has; `user_data` is the Worker. */
+/* ---- plan/miss.c ---- */
+
+/* The plan for a path of which the application sees `path`; NULL: it is the
+   application's. */
+Plan *misses_find(const Misses *misses, fa_method method, fa_slice path);
+
+/* An fa_handler for what no row has; `user_data` is the Worker. */
 int plan_on_miss(fa_request *req, void *user_data);
+
+/* An fa_handler for all that comes to an application, and no row before has; `user_data`
+   is the plan_misses. Its pattern captures nothing, or the rest of the path behind a
+   slash. */
+int plan_on_miss_below(fa_request *req, void *user_data);
+
+/* ---- plan/run.c, plan/route.c ---- */
 
 /* Whether those from `from` up to, not including, `to` hold. */
 bool plan_guards_hold(const Plan *plan, Py_ssize_t from, Py_ssize_t to);

@@ -39,42 +39,94 @@ reads_body(const Plan *plan)
     return false;
 }
 
-/* NULL with an exception: no plan, or no memory. */
+/* NULL with an exception: no memory. */
 static plan_route *
-keep(Worker *worker, PyObject *object)
+keep(Worker *worker, Plan *plan)
 {
-    plan_route *kept;
+    plan_route *kept = PyMem_New(plan_route, 1);
 
-    if (!PyObject_TypeCheck(object, worker->core->plan_type)) {
-        PyErr_SetString(PyExc_TypeError, "a route has a Plan or None");
-        return NULL;
-    }
-    kept = PyMem_New(plan_route, 1);
     if (kept == NULL) {
         PyErr_NoMemory();
         return NULL;
     }
-    *kept = (plan_route){
-        .worker = worker, .plan = (Plan *)object, .next = worker->plan_routes};
+    *kept = (plan_route){.worker = worker, .plan = plan, .next = worker->plan_routes};
     worker->plan_routes = kept;
     return kept;
 }
 
-/* (None, plan or None, plan or None) */
-static int
-add_misses(Worker *worker, PyObject *missing, PyObject *slash)
+/* Likewise. */
+static plan_misses *
+keep_misses(Worker *worker, const Misses *misses)
 {
-    if (missing != Py_None && (worker->missing = keep(worker, missing)) == NULL)
+    plan_misses *kept = PyMem_New(plan_misses, 1);
+
+    if (kept == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    *kept =
+        (plan_misses){.worker = worker, .misses = misses, .next = worker->plan_misses};
+    worker->plan_misses = kept;
+    if (misses->missing != NULL &&
+        (kept->missing = keep(worker, misses->missing)) == NULL)
+        return NULL;
+    if (misses->slash != NULL && (kept->slash = keep(worker, misses->slash)) == NULL)
+        return NULL;
+    return kept;
+}
+
+/* What is called for the rows of a Plan. 0, or -1 with an exception. */
+static int
+lead_to_plan(fa_route *route, Worker *worker, Plan *plan)
+{
+    plan_route *kept = keep(worker, plan);
+
+    if (kept == NULL)
         return -1;
-    if (slash != Py_None && (worker->slash = keep(worker, slash)) == NULL)
-        return -1;
+    route->handler = plan_on_request;
+    route->user_data = kept;
+    /* FastAPI, too, has the whole body before it begins. */
+    route->stream_body = route->whole_if_there = !reads_body(plan) || plan->limit >= 0;
+    /* What is too long is refused when its head has come. */
+    if (reads_body(plan) && plan->limit > 0)
+        route->whole_bytes = (uint64_t)plan->limit;
+    route->max_body_bytes = worker->options.limits.max_body_bytes;
     return 0;
+}
+
+/* Likewise of Misses. */
+static int
+lead_to_misses(fa_route *route, Worker *worker, const Misses *misses)
+{
+    plan_misses *kept = keep_misses(worker, misses);
+
+    if (kept == NULL)
+        return -1;
+    route->handler = plan_on_miss_below;
+    route->user_data = kept;
+    if (route->pattern == NULL)
+        worker->misses = kept;
+    return 0;
+}
+
+/* Likewise of whatever a row has in the end. */
+static int
+lead(fa_route *route, Worker *worker, PyObject *object)
+{
+    if (PyObject_TypeCheck(object, worker->core->misses_type))
+        return lead_to_misses(route, worker, (Misses *)object);
+    if (route->pattern != NULL && object == Py_None)
+        return 0;
+    if (route->pattern != NULL && PyObject_TypeCheck(object, worker->core->plan_type))
+        return lead_to_plan(route, worker, (Plan *)object);
+    PyErr_SetString(PyExc_TypeError,
+                    "a route has a Plan, Misses or None; Misses, if any path is its");
+    return -1;
 }
 
 static int
 add(Worker *worker, PyObject *row)
 {
-    const char *pattern;
     PyObject *methods, *object;
     fa_route route = {.handler = cycle_on_request,
                       .user_data = worker,
@@ -82,33 +134,16 @@ add(Worker *worker, PyObject *row)
                       .whole_if_there = true};
     int rv;
 
-    if (!PyArg_ParseTuple(row, "zOO:route", &pattern, &methods, &object))
+    if (!PyArg_ParseTuple(row, "zOO:route", &route.pattern, &methods, &object) ||
+        plan_methods_of(&route.methods, methods) < 0 || lead(&route, worker, object) < 0)
         return -1;
-    if (pattern == NULL)
-        return add_misses(worker, methods, object);
-    if (plan_methods_of(&route.methods, methods) < 0)
-        return -1;
-    route.pattern = pattern;
-    if (object != Py_None) {
-        plan_route *kept = keep(worker, object);
-
-        if (kept == NULL)
-            return -1;
-        route.handler = plan_on_request;
-        route.user_data = kept;
-        /* FastAPI, too, has the whole body before it begins. */
-        route.stream_body = route.whole_if_there =
-            !reads_body(kept->plan) || kept->plan->limit >= 0;
-        /* What is too long is refused when its head has come. */
-        if (reads_body(kept->plan) && kept->plan->limit > 0)
-            route.whole_bytes = (uint64_t)kept->plan->limit;
-        route.max_body_bytes = worker->options.limits.max_body_bytes;
-    }
+    if (route.pattern == NULL)
+        return 0; /* make_worker() has a fallback */
     rv = fa_app_add_route(worker->app, &route);
     if (rv == FA_ERR_NOMEM)
         PyErr_NoMemory();
     else if (rv != 0)
-        PyErr_Format(PyExc_ValueError, "%s: %s", pattern, fa_strerror(rv));
+        PyErr_Format(PyExc_ValueError, "%s: %s", route.pattern, fa_strerror(rv));
     return rv == 0 ? 0 : -1;
 }
 
@@ -131,7 +166,13 @@ plan_add_routes(Worker *worker)
 void
 plan_free_routes(Worker *worker)
 {
-    worker->missing = worker->slash = NULL;
+    worker->misses = NULL;
+    while (worker->plan_misses != NULL) {
+        plan_misses *next = worker->plan_misses->next;
+
+        PyMem_Free(worker->plan_misses);
+        worker->plan_misses = next;
+    }
     while (worker->plan_routes != NULL) {
         plan_route *next = worker->plan_routes->next;
 

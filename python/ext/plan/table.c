@@ -7,6 +7,7 @@
 typedef struct PlanTable {
     PyObject_HEAD core_state *core; /* borrowed: lives as long as the type */
     PyObject *rows;                 /* as Worker() takes them */
+    const Misses *misses;           /* of these, or NULL; borrowed */
     fa_app *app;                    /* only to find routes */
     fa_arena *arena;
     json_text text;
@@ -18,28 +19,40 @@ never_called(fa_request *Py_UNUSED(req), void *Py_UNUSED(user_data))
     return FA_ERR_STATE;
 }
 
+/* What no other row has. */
+static int
+take_misses(PlanTable *table, PyObject *object)
+{
+    if (!PyObject_TypeCheck(object, table->core->misses_type)) {
+        PyErr_SetString(PyExc_TypeError, "a row without a pattern has Misses");
+        return -1;
+    }
+    table->misses = (Misses *)object;
+    return 0;
+}
+
 static int
 add(PlanTable *table, PyObject *row)
 {
-    const char *pattern;
     PyObject *methods, *plan;
     fa_route route = {.handler = never_called};
     int rv;
 
-    if (!PyArg_ParseTuple(row, "sOO:route", &pattern, &methods, &plan) ||
+    if (!PyArg_ParseTuple(row, "zOO:route", &route.pattern, &methods, &plan) ||
         plan_methods_of(&route.methods, methods) < 0)
         return -1;
+    if (route.pattern == NULL)
+        return take_misses(table, plan);
     if (plan != Py_None && !PyObject_TypeCheck(plan, table->core->plan_type)) {
         PyErr_SetString(PyExc_TypeError, "a route has a Plan or None");
         return -1;
     }
-    route.pattern = pattern;
     route.user_data = plan;
     rv = fa_app_add_route(table->app, &route);
     if (rv == FA_ERR_NOMEM)
         PyErr_NoMemory();
     else if (rv != 0)
-        PyErr_Format(PyExc_ValueError, "%s: %s", pattern, fa_strerror(rv));
+        PyErr_Format(PyExc_ValueError, "%s: %s", route.pattern, fa_strerror(rv));
     return rv == 0 ? 0 : -1;
 }
 
@@ -101,6 +114,16 @@ route_path(fa_slice path, fa_slice root)
     return (fa_slice){path.p + n, path.len - n};
 }
 
+/* The plan for what no row has. Redirects depend on what Starlette makes of the changed
+   path, which is another question where the root path ends with a slash. */
+static Plan *
+missed(const PlanTable *table, fa_method method, fa_slice path, fa_slice root)
+{
+    if (table->misses == NULL || (root.len > 0 && root.p[root.len - 1] == '/'))
+        return NULL;
+    return misses_find(table->misses, method, path);
+}
+
 static PyObject *
 captures_of(const fa_found *found)
 {
@@ -141,7 +164,12 @@ table_find(PyObject *op, PyObject *scope)
     rv = fa_app_find(table->app, fa_method_of(method), path, &found);
     if (rv < 0)
         return PyErr_NoMemory();
-    plan = rv == 1 && found.user_data != Py_None ? found.user_data : NULL;
+    if (rv == 1) {
+        plan = found.user_data != Py_None ? found.user_data : NULL;
+    } else {
+        plan = missed(table, fa_method_of(method), path, root);
+        found.count = 0;
+    }
     if (plan == NULL)
         Py_RETURN_NONE;
     if (plan->demoted || !plan_guards_hold(plan, 0, plan->hard_count)) {
@@ -202,7 +230,8 @@ table_bind(PyObject *op, PyObject *args)
                         : Py_BuildValue("(N)", tuple);
 }
 
-/* The plan's route answers by itself: None, as of bind(). */
+/* What the plan stands for answers by itself, its route or who refuses: None, as of
+   bind(). */
 static PyObject *
 table_direct(PyObject *op, PyObject *plan)
 {
@@ -211,7 +240,10 @@ table_direct(PyObject *op, PyObject *plan)
         return NULL;
     }
     ++((Plan *)plan)->behind;
-    ++((Plan *)plan)->directed;
+    if (((Plan *)plan)->is_direct)
+        ++((Plan *)plan)->directed;
+    else
+        ++((Plan *)plan)->served;
     Py_RETURN_NONE;
 }
 

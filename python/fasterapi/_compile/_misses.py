@@ -13,10 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 from starlette.routing import Router
 
-from fasterapi._compile._place import Place
+from fasterapi._compile._place import Guard, Place
 from fasterapi._compile._select import Select, handlers_of
 
-Refuse = Callable[[], Coroutine[Any, Any, None]]
+Refuse = Callable[..., Coroutine[Any, Any, None]]
 
 _ROUTING = ("__call__", "app", "handle", "matches", "not_found", "_match_low_priority")
 
@@ -54,10 +54,10 @@ def has_fallbacks(app: FastAPI) -> bool:
     return any(getattr(router, "_low_priority_routes", ()) for router in routers_of(app))
 
 
-def guards_of(app: FastAPI) -> list[tuple[Any, str, Any, bool, int]]:
+def miss_guards_of(app: FastAPI) -> list[Guard]:
     router = app.router
     names = ("default", "redirect_slashes")
-    found = [(router, name, getattr(router, name), False, -1) for name in names]
+    found: list[Guard] = [(router, name, getattr(router, name), False, -1) for name in names]
     return found + [
         (router, "_low_priority_routes", None, True, len(router._low_priority_routes))
         for router in routers_of(app)
@@ -82,23 +82,32 @@ def select_none_of(place: Place) -> Select:
 def not_allowed(route: Any) -> Refuse:
     """What Route.handle() does for a method that is not the route's."""
 
-    async def refuse() -> None:
+    async def refuse(*_: Any) -> None:
         headers = {"Allow": ", ".join(route.methods)}
         raise HTTPException(status_code=405, headers=headers)
 
     return refuse
 
 
-async def not_found() -> None:
+async def not_found(*_: Any) -> None:
     """Router.not_found()"""
     raise HTTPException(status_code=404)
 
 
-async def redirect(run: Any) -> None:
+def _redirect_of(scope: Any) -> RedirectResponse:
     """What APIRouter.app() does for a path that would match but for slashes at its end."""
-    scope = dict(run.asgi()[0])
+    scope = dict(scope)
     path = scope["path"]
     scope["path"] = path.rstrip("/") if path.endswith("/") else path + "/"
-    response = RedirectResponse(url=str(URL(scope=scope)))
+    return RedirectResponse(url=str(URL(scope=scope)))
+
+
+async def redirect(run: Any) -> None:
+    response = _redirect_of(run.asgi()[0])
     if not run.answer(response):
         await response(*run.asgi())
+
+
+async def redirect_behind(scope: Any, receive: Any, send: Any) -> None:
+    """The same behind middleware."""
+    await _redirect_of(scope)(scope, receive, send)

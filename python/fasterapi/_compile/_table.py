@@ -14,8 +14,8 @@ from fasterapi._compile._place import Guard
 _PARAM = re.compile(r"{([a-zA-Z_][a-zA-Z0-9_]*)(:[a-zA-Z_][a-zA-Z0-9_]*)?}")
 _CONVERTORS = ("", ":str", ":path", ":int", ":float", ":uuid")
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
-# As Worker() takes it; without a plan it is for the application.
-TableRow = tuple[str, "tuple[str, ...]", "_core.Plan | None"]
+# As Worker() takes it; with None it is for the application. Without a pattern: what no other has.
+TableRow = tuple["str | None", "tuple[str, ...]", "_core.Plan | _core.Misses | None"]
 
 
 @dataclasses.dataclass
@@ -66,8 +66,8 @@ class Compiled:
     app: FastAPI
     routes: list[Route]
     guards: list[Guard]  # of all plans
-    table: tuple[tuple[Any, ...], ...]
-    misses: list[_core.Plan]  # those for paths and methods that it does not have
+    table: tuple[TableRow, ...]
+    misses: list[_core.Plan]  # those for paths and methods that its applications do not have
     entrance: Any = None  # what to call in place of `app`, or None
 
     @property

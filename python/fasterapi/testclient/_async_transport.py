@@ -53,7 +53,7 @@ def _through_engine(httpx: Any, stock: Any) -> Any:
     async def handle_async_request(self: Any, request: Any) -> Any:
         if not await in_asyncio():
             return await stock(self, request)
-        plans = None if self.root_path else plans_of(self, self.app)
+        plans = plans_of(self, self.app)
         exchange = HttpExchange(self.app, _scope_of(self, request), plans, paced=False)
         pieces = [piece async for piece in request.stream]
         with errors_of_httpx(httpx, request):

@@ -19,6 +19,7 @@ import anyio
 from fasterapi import _core
 from fasterapi._server_state import by_plans, tasks_of
 from fasterapi.testclient._counters import counters
+from fasterapi.testclient._why import passed_on, why
 
 if TYPE_CHECKING:
     from fasterapi._compile._table import Compiled
@@ -56,9 +57,11 @@ async def in_asyncio() -> bool:
 class Exchange:
     """Opened and closed in the loop; attributes are read by the thread of the test."""
 
-    def __init__(self, app: Any, scope: dict[str, Any], plans: Compiled | None = None) -> None:
+    def __init__(self, app: Any, scope: dict[str, Any], plans: Compiled | str) -> None:
+        """`plans`: by which the engine may serve it, or why there are none."""
         self.app = app
-        self.plans = plans  # by which the engine may serve it
+        self.plans = None if isinstance(plans, str) else plans
+        self.no_plans = plans if isinstance(plans, str) else ""
         self.given = scope  # what the scope says in place of the socket
         self.socket: socket.socket  # the test's end
         self.entered = False  # the application was called, or a plan in its place
@@ -142,8 +145,9 @@ class Exchange:
 
     async def _run(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         self.entered = True
-        before = self._by_plans()
+        before, left = self._by_plans(), 0 if self.plans is None else passed_on(self.plans)
         self.fit_scope(scope)
+        asked = scope.copy()
         try:
             with self._scope:
                 await self.app(scope, self.watch_receive(receive), self.watch_send(send))
@@ -151,19 +155,20 @@ class Exchange:
             self.error = error
             raise
         finally:
-            counters.count(self._tier_since(before))
+            self._count(before, left, asked)
             self.finished.set_result(None)
 
     def _by_plans(self) -> dict[str, int]:
-        return {} if self.plans is None else by_plans(self.plans.routes)
+        return {} if self.plans is None else by_plans(self.plans.routes, self.plans.misses)
 
-    def _tier_since(self, before: dict[str, int]) -> str:
+    def _count(self, before: dict[str, int], left: int, scope: dict[str, Any]) -> None:
         """A plan behind middleware may have answered: nobody but its counters tells. They may
         take two requests for each other that the same client sends at once."""
         for tier, count in self._by_plans().items():
             if count > before[tier]:
-                return tier
-        return "asgi"
+                counters.count(tier)
+                return
+        counters.count_asgi(self.no_plans if self.plans is None else why(self.plans, left, scope))
 
     def fit_scope(self, scope: dict[str, Any]) -> None:
         extensions = {**scope.get("extensions", {}), **self.given["extensions"]}
@@ -180,7 +185,7 @@ class HttpExchange(Exchange):
     """One request. `paced`: each piece of the answer waits until the test asks for it."""
 
     def __init__(
-        self, app: Any, scope: dict[str, Any], plans: Compiled | None = None, *, paced: bool
+        self, app: Any, scope: dict[str, Any], plans: Compiled | str, *, paced: bool
     ) -> None:
         super().__init__(app, scope, plans)
         self.at_once = False  # a plan has given the whole answer

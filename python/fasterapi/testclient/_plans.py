@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from fasterapi._compile import NotCompiled, compile_app, is_current
+from fasterapi.testclient._why import ROOT_PATH
 
 if TYPE_CHECKING:
     from fasterapi._compile._table import Compiled
@@ -16,16 +17,19 @@ engine = "asgi"
 _compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
-def plans_of(transport: Any, app: Any) -> Compiled | None:
-    """Kept for as long as the transport is there: plans hold their application, and would keep
-    it for ever."""
+def plans_of(transport: Any, app: Any) -> Compiled | str:
+    """Or why there are none. Kept for as long as the transport is there: plans hold their
+    application, and would keep it for ever."""
     if engine == "asgi":
-        return None
+        return "the engine is asgi"
+    if transport.root_path:
+        return ROOT_PATH
     found = _compiled.get(transport)
     try:
         if found is None or not is_current(found, app):
             found = _compiled[transport] = compile_app(app)
-    except NotCompiled:
+    except NotCompiled as reason:
         _compiled.pop(transport, None)
-        return None
-    return found
+        return reason.reason
+    plans: Compiled = found
+    return plans

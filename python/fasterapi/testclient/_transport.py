@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h11
 from starlette import testclient as stock
@@ -13,9 +13,6 @@ from fasterapi.testclient import _wire
 from fasterapi.testclient._exchange import HttpExchange, runs_asyncio
 from fasterapi.testclient._plans import plans_of
 from fasterapi.testclient._websocket import EngineSession
-
-if TYPE_CHECKING:
-    from fasterapi._compile._table import Compiled
 
 httpx: Any = vars(stock)["httpx"]
 
@@ -48,9 +45,6 @@ class EngineTransport(StockTransport):
                 return super().handle_request(request)
             return self._through_engine(request, portal, stack)
 
-    def _plans(self) -> Compiled | None:
-        return None if self.root_path else plans_of(self, self.app)
-
     def _upgrade(self, request: Any) -> Any:
         try:
             return super().handle_request(request)
@@ -63,8 +57,8 @@ class EngineTransport(StockTransport):
         with errors_of_httpx(httpx, request):
             head = _wire.head_of(method, request.url.raw_path, headers)
             body = _wire.framed(headers, _pieces_of(request))
-        paced = READ_AT_ONCE not in request.extensions
-        exchange = HttpExchange(self.app, self._scope_of(request), self._plans(), paced=paced)
+        paced, plans = READ_AT_ONCE not in request.extensions, plans_of(self, self.app)
+        exchange = HttpExchange(self.app, self._scope_of(request), plans, paced=paced)
         portal.call(exchange.open)
         answer = Answer(self, portal, exchange, _wire.Wire(exchange.socket, method, head + body))
         stack.push(answer.close)

@@ -15,6 +15,7 @@ from starlette import testclient as stock
 
 from fasterapi.testclient import _wire
 from fasterapi.testclient._exchange import Exchange, Message, Receive, Send, runs_asyncio
+from fasterapi.testclient._why import WEBSOCKET
 
 if TYPE_CHECKING:
     from websockets.protocol import Protocol
@@ -29,7 +30,7 @@ class WebSocketExchange(Exchange):
     """One session. `headers` are those of the test, where the handshake needed others."""
 
     def __init__(self, app: Any, scope: dict[str, Any], headers: _wire.Headers) -> None:
-        super().__init__(app, scope)
+        super().__init__(app, scope, WEBSOCKET)
         self.given_headers = headers
         self.accepted_headers: Any = None
         self.header_names: set[bytes] = set()  # of the application's answer, if it refused

@@ -4,7 +4,7 @@ What an application does is told with say(); its words are compared, too."""
 
 import dataclasses
 
-from fuzz_compiled import forms, layers, outcomes, streams, waits
+from fuzz_compiled import forms, layers, mounts, outcomes, streams, waits
 from fuzz_compiled.values import (
     INT,
     STR,
@@ -171,6 +171,7 @@ class App:
     source: str
     operations: list[Operation]
     mutates: bool  # a request may change what others meet
+    places: list[str]  # of applications
 
 
 # What a handler shows of values that are not valid.
@@ -186,6 +187,7 @@ class Writer:
         self.models: list[Type] = []
         self.dependencies: list[Function] = []
         self.operations: list[Operation] = []
+        self.places = [""]
         self.count = 0
         self.mutates = False
 
@@ -518,21 +520,6 @@ class Writer:
                          f"    say('handler of {error}', {shown}, var.get())",
                          f"    return PlainTextResponse({shown}, 418)")  # fmt: skip
 
-    def mounted(self) -> None:
-        """Another application below this one."""
-        dice = self.dice
-        options = dice.choice(("", "", "", "redirect_slashes=False", "max_body_size=40"))
-        self.add(f"sub = FastAPI({options})")
-        if dice.chance(0.5):
-            self.handlers("sub")
-        prefix = dice.choice(("/sub", "/sub", "/r", "/{p}/sub", ""))
-        before, self.operations = self.operations, []
-        for _ in range(dice.randrange(1, 4)):
-            self.operation("sub", prefix, [])
-        self.add(*layers.lines(dice, "sub"))
-        self.operations = before + self.operations
-        self.add(f"app.mount({prefix!r}, sub)")
-
     def mutations(self) -> None:
         """A path that changes the application: what was compiled before must not be used."""
         self.mutates = True
@@ -578,19 +565,20 @@ class Writer:
                 operation.path = prefix + operation.path
                 operation.params = [*inherited, *operation.params]
             self.operations += operations
-        if dice.chance(0.2):
-            self.mounted()
+        if dice.chance(0.25):
+            mounts.add(self)
         if root:
             for operation in self.operations:
                 operation.path = dice.choice(("", root)) + operation.path
+            self.places += [root + place for place in self.places]
         if dice.chance(0.05):
             self.mutations()
         if dice.chance(0.15):
             self.operation("app", "", inherited)
         self.add(*layers.lines(dice, "app"))
         lines = streams.without_races(self.lines)
-        source = PRELUDE + forms.PRELUDE + streams.PRELUDE + waits.PRELUDE + layers.PRELUDE + "\n".join(lines) + "\n"
-        return App(source, self.operations, self.mutates)
+        source = PRELUDE + forms.PRELUDE + streams.PRELUDE + waits.PRELUDE + layers.PRELUDE + mounts.PRELUDE + "\n".join(lines) + "\n"
+        return App(source, self.operations, self.mutates, self.places)
 
 
 def indented(lines: list[str], by: int) -> list[str]:

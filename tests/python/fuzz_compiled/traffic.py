@@ -4,7 +4,7 @@ import dataclasses
 import re
 import urllib.parse
 
-from fuzz_compiled import forms
+from fuzz_compiled import forms, mounts
 from fuzz_compiled.apps import App, Operation, Param
 from fuzz_compiled.values import ODD_JSON, Dice
 
@@ -61,7 +61,10 @@ class Traffic:
     def target(self, operation: Operation) -> str:
         dice = self.dice
         captured = {param.alias: param for param in operation.params if param.source == "path"}
-        path = re.sub(r"{(\w+):?(\w*)}", lambda match: self.capture(match, captured), operation.path)
+        path = operation.path
+        if len(self.app.places) > 1 and dice.chance(0.1):
+            path = dice.choice(self.app.places) + dice.choice(mounts.PATHS) or "/"
+        path = re.sub(r"{(\w+):?(\w*)}", lambda match: self.capture(match, captured), path)
         path = urllib.parse.quote(path, safe="/%~-._")
         if dice.chance(0.02):
             path = dice.choice(ODD_PATHS)
