@@ -55,6 +55,12 @@ BODIES = [
     *[post("/strict", body) for body in (b'"2020-01-02"', b"1")],
     *[post("/raw", body, kind=k) for body in (b"abc", b"") for k in (JSON, "text/plain")],
     *[post("/lenient", ITEM, kind=k) for k in (JSON, "application/a+json", "text/plain", "")],
+    *[
+        post("/lenient", b'%s{"name": "abc", "price": %s%s}' % (b" " * before, sign, b"9" * digits))
+        for digits in (308, 309, 400, 5000)
+        for before, sign in ((0, b""), (300, b"-"))
+    ],
+    post("/lenient", b'{"name": "%s", "price": 1}' % (b"9" * 400)),
     post("/shared-body", b'{"item": {"name": "abc"}, "user": {"id": 1}, "n": 3}'),
     post("/shared-body", b'{"item": {"name": "abc"}, "n": "x"}'),
 ]

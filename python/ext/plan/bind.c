@@ -249,6 +249,25 @@ parsed_body(binding *from)
     return parsed;
 }
 
+/* A run of so many digits covers one that is looked at. */
+static bool
+has_huge_number(fa_slice json)
+{
+    enum { DIGITS = 309 }; /* of the greatest float */
+
+    for (size_t i = DIGITS - 1; i < json.len; i += DIGITS) {
+        size_t from = i, to = i;
+
+        while (from > 0 && is_digit(json.p[from - 1]))
+            --from;
+        while (is_digit(json.p[to]) && ++to < json.len && to - from < DIGITS)
+            ;
+        if (to - from >= DIGITS)
+            return true;
+    }
+    return false;
+}
+
 static PyObject *
 from_body(binding *from, const plan_param *param)
 {
@@ -259,7 +278,8 @@ from_body(binding *from, const plan_param *param)
         return value_if_missing(from->plan, param);
     if (param->form == FORM_PARSED)
         return validated(from->plan, param, parsed_body(from));
-    if (!binding_says_json(from->input))
+    /* As a float such a whole number is infinite in JSON, and refused as an int. */
+    if (!binding_says_json(from->input) || has_huge_number(body))
         return NULL;
     if (param->shape != NULL) {
         made = plan_shape_make(param->shape, body);
