@@ -26,7 +26,7 @@ class Pure:
         try:
             await self.app(scope, receive, send)
         finally:
-            print("left with", seen(scope), flush=True)
+            print("left with", seen(scope), sorted(scope), flush=True)
 
 
 def seen(scope: Scope) -> list[Any]:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from fasterapi import _core
 from fasterapi._compile._extract import LEFT, answer_error, swallow
+from fasterapi._compile._limits import read_so_far, set_read_so_far
 from fasterapi._compile._select import Select, exceptions_of
 
 Message = MutableMapping[str, Any]
@@ -120,37 +121,47 @@ class _Run:
 
 class _Replay:
     """receive() for somebody else, after messages that have been received already; the last
-    may be an exception, which is raised once more."""
+    may be an exception, which is raised once more. Limits of the body count anew."""
 
-    def __init__(self, received: list[Any], receive: Receive) -> None:
-        self.received = received
+    def __init__(self, scope: Message, receive: Receive) -> None:
+        self.scope = scope
         self.receive = receive
+        self.received: list[tuple[Any, int]] = []  # with what a limit had seen by then
+        self.seen = read_so_far(scope)
+
+    def note(self, message: Any) -> None:
+        self.received.append((message, read_so_far(self.scope)))
+
+    def rewind(self) -> None:
+        set_read_so_far(self.scope, self.seen)
 
     async def __call__(self) -> Message:
         if not self.received:
             return await self.receive()
-        message: Any = self.received.pop(0)
+        message, seen = self.received.pop(0)
+        set_read_so_far(self.scope, seen)
         if isinstance(message, Exception):
             raise message
         found: Message = message
         return found
 
 
-async def _read(receive: Receive) -> tuple[bytes | None, Receive]:
+async def _read(scope: Message, receive: Receive) -> tuple[bytes | None, _Replay]:
     """The body, or None if it does not come to its end; and receive() for who reads it again."""
-    received: list[Any] = []
+    replay = _Replay(scope, receive)
     while True:
         try:
             message = await receive()
         except Exception as error:
-            received.append(error)
-            return None, _Replay(received, receive)
-        received.append(message)
+            replay.note(error)
+            break
+        replay.note(message)
         if message["type"] != "http.request":
-            return None, _Replay(received, receive)
+            break
         if not message.get("more_body", False):
-            body = b"".join(part.get("body", b"") for part in received)
-            return body, _Replay(received, receive)
+            return b"".join(part.get("body", b"") for part, _ in replay.received), replay
+    replay.rewind()
+    return None, replay
 
 
 def _with(receive: Receive, app: ASGIApp) -> ASGIApp:
@@ -202,7 +213,7 @@ class Dispatcher:
         entry = self.entries[found[0]]
         if entry.runs:
             return functools.partial(self._serve, found)
-        body, replay = await _read(receive) if entry.reads_body else (b"", receive)
+        body, replay = await _read(scope, receive) if entry.reads_body else (b"", receive)
         if body is None:
             return _with(replay, self.app)
         bound = self._bind(found, scope, body)
@@ -226,7 +237,7 @@ class Dispatcher:
 
     async def _serve(self, found: Found, scope: Any, receive: Any, send: Any) -> None:
         entry = self.entries[found[0]]
-        body, replay = await _read(receive) if entry.reads_body else (b"", receive)
+        body, replay = await _read(scope, receive) if entry.reads_body else (b"", receive)
         if body is None:
             await self.app(scope, replay, send)
             return

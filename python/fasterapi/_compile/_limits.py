@@ -42,3 +42,14 @@ def leave_limit(scope: Scope) -> None:
     if type(scope.get(RESPONDER_KEY)) is _Seen:
         del scope[RESPONDER_KEY]
         scope.pop(LIMIT_KEY, None)
+
+
+def read_so_far(scope: Scope) -> int:
+    """How much of the body a limit has seen."""
+    responder = scope.get(RESPONDER_KEY)
+    return 0 if responder is None else responder.total_size
+
+
+def set_read_so_far(scope: Scope, size: int) -> None:
+    if (responder := scope.get(RESPONDER_KEY)) is not None:
+        responder.total_size = size
