@@ -29,6 +29,7 @@ from leak_kinds import KINDS, PLANTED, Kind
 from leak_kinds_plans import PLANS
 
 AT_ONCE = 32  # connections
+LATE = 4 * AT_ONCE  # requests that are answered and still run something
 ATTEMPTS = 3
 THREADS = 40  # the limit of anyio
 TURNS_MAX = 100_000  # of the loop, until a round must be over
@@ -191,6 +192,8 @@ async def serve(kind: Kind, count: int, server) -> None:
         connections = min(left, AT_ONCE)
         await round_of(server, kind, connections)
         left -= connections
+        if len(server.server_state.tasks) > LATE:
+            await settled(server)
     await settled(server)
 
 

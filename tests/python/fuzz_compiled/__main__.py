@@ -15,13 +15,15 @@ import time
 import warnings
 from collections.abc import Iterator
 
-from fuzz_compiled.apps import app_of
+from fuzz_compiled.apps import App, app_of
 from fuzz_compiled.clock import Loop, end_threads
 from fuzz_compiled.sides import Engine, Seen, Uvicorn, answer_in, load
 from fuzz_compiled.traffic import Exchange, Traffic
 from fuzz_compiled.values import Dice
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+EARLY = ("HTTPSRedirectMiddleware", "TrustedHostMiddleware")
 
 SHOWN = 5  # differences of one process
 
@@ -78,7 +80,7 @@ class Run:
                 self.counts["also under uvicorn"] += 1
                 yield from reference.run(exchange)
                 self.judge_reference(name, app.source, exchange, [reference.seen, seen[1]])
-            self.judge(name, app.source, exchange, seen)
+            self.judge(name, app, exchange, seen)
             if self.hangs(exchange, seen):  # its limiters have no tokens left
                 self.counts["apps that wait for ever"] += 1
                 break
@@ -101,7 +103,7 @@ class Run:
                 if route.reason:
                     self.counts[f"reason: {route.reason}"] += 1
 
-    def judge(self, name: str, source: str, exchange: Exchange, seen: list[Seen]) -> None:
+    def judge(self, name: str, app: App, exchange: Exchange, seen: list[Seen]) -> None:
         asgi, compiled = seen
         if exchange.pipelined:
             # What is left to do of a request runs beside the next one.
@@ -119,8 +121,10 @@ class Run:
         if exchange.cut and not collections.Counter(compiled.said) - collections.Counter(asgi.said):
             # A plan begins with the whole body; without it the application is not called.
             asgi.said = compiled.said
+        if exchange.cut and not compiled.received and not asgi.said and may_answer_early(app):
+            asgi = compiled
         if asgi != compiled or self.stray or any(one.stuck for one in seen):
-            self.tell(name, source, exchange, seen, ("asgi", "compiled"))
+            self.tell(name, app.source, exchange, seen, ("asgi", "compiled"))
 
     @staticmethod
     def hangs(exchange: Exchange, seen: list[Seen]) -> bool:
@@ -162,6 +166,12 @@ class Run:
         self.stray.clear()
         self.differences.append("\n".join(lines))
         print(self.differences[-1], flush=True)
+
+
+def may_answer_early(app: App) -> bool:
+    """Whether a request may be answered that has not come whole: without a route that has been
+    taken away since, or by middleware. A plan waits for the body before it looks."""
+    return app.mutates or any(layer in app.source for layer in EARLY)
 
 
 def take_turns(loop: Loop, steps: Iterator[None]) -> None:
