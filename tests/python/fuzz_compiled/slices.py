@@ -32,8 +32,12 @@ class Slice:
     def __init__(self, arguments: argparse.Namespace, number: int) -> None:
         self.arguments, self.number = arguments, number
         self.file = arguments.kept / f"{arguments.seed}-{number}.json"
-        self.began = time.monotonic()
+        self.began = 0.0
         self.process = multiprocessing.Process(target=self.run, daemon=True)
+
+    def start(self) -> None:
+        self.began = time.monotonic()
+        self.process.start()
 
     def run(self) -> None:
         """In a process of its own: what a thousand applications leave in caches goes with it."""
@@ -74,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
     while running or (left and time.monotonic() < end):
         while left and len(running) < arguments.processes and time.monotonic() < end:
             running.append(left.pop())
-            running[-1].process.start()
+            running[-1].start()
         time.sleep(0.2)
         running = [one for one in running if not one.is_over()]
         if time.monotonic() > end:  # these are run again the next time
