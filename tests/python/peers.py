@@ -12,9 +12,11 @@ import socket
 import subprocess
 import sys
 
-import patience
-
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # leaks.py and others run without pytest, too
+
+import patience  # noqa: E402
+
 FRAME = re.compile(r'([ |]*)  File ".*", line \d+, in ')
 
 RUNNING = re.compile(r"running on (?:\S*:(\d+)|unix socket (\S+)).* \(Press")
