@@ -24,9 +24,13 @@ DATA = Path(__file__).with_name("fingerprints.json")
 
 # What plans do in place of, by the module in which it is written.
 REPLICATED: dict[str, tuple[str, ...]] = {
+    "fastapi._compat.shared": (
+        *("_annotation_is_sequence", "field_annotation_is_sequence", "lenient_issubclass"),
+    ),
     "fastapi._compat.v2": (
         *("ModelField.validate", "ModelField.serialize", "ModelField.serialize_json"),
         *("ModelField.__post_init__", "_regenerate_error_with_loc", "get_missing_field_error"),
+        *("ModelField.get_default", "asdict", "get_model_fields"),
     ),
     "fastapi.applications": ("FastAPI.__call__", "FastAPI.build_middleware_stack"),
     "fastapi.concurrency": (
@@ -36,7 +40,8 @@ REPLICATED: dict[str, tuple[str, ...]] = {
         *("_get_cache_key", "_get_oauth_scopes", "_get_computed_scope", "_uses_scopes"),
         *("_is_gen_callable", "_is_gen_callable_cached", "_is_coroutine_callable"),
         *("_is_coroutine_callable_cached", "_is_async_gen_callable"),
-        "_is_async_gen_callable_cached",
+        *("_is_async_gen_callable_cached", "_CallIdentity.__eq__", "_CallIdentity.__hash__"),
+        *("_CallIdentity.__init__", "_impartial", "_is_security_scheme", "_unwrapped_call"),
     ),
     "fastapi.dependencies.utils": (
         *("solve_dependencies", "_solve_generator", "request_params_to_args"),
@@ -44,33 +49,50 @@ REPLICATED: dict[str, tuple[str, ...]] = {
         *("_get_multidict_extras", "_request_param_model_to_args", "_get_param_model"),
         *("_get_param_aliases", "get_validation_alias", "_is_json_field", "_extract_form_body"),
         *("_extract_form_items", "_extract_form_model", "_get_form_models"),
-        *("_get_form_union_models", "_is_empty_file_input"),
+        *("_get_form_union_models", "_is_empty_file_input", "_get_model_type"),
+        "_should_embed_body_fields",
     ),
     "fastapi.encoders": ("jsonable_encoder", "generate_encoders_by_class_tuples"),
     "fastapi.middleware.asyncexitstack": ("AsyncExitStackMiddleware.__call__",),
     "fastapi.routing": (
-        *("request_response", "get_request_handler", "run_endpoint_function"),
-        *("serialize_response", "_build_response_args", "_extract_endpoint_context"),
-        *("_update_scope", "_get_scope_effective_route_context", "_get_scope_included_router"),
+        *("request_response", "get_request_handler", "run_endpoint_function", "serialize_response"),
+        *("_build_response_args", "_extract_endpoint_context", "_update_scope"),
+        *("_get_scope_effective_route_context", "_get_scope_included_router"),
         *("_restore_fastapi_scope_key", "_populate_api_route_state", "iter_route_contexts"),
         *("APIRoute.get_route_handler", "APIRoute.matches", "APIRoute.handle"),
         *("_EffectiveRouteContext.from_api_route", "_EffectiveRouteContext.matches"),
         *("_IncludedRouter._match", "_IncludedRouter.matches", "_IncludedRouter.handle"),
         *("_IncludedRouter._handle_selected", "_IncludedRouter.effective_candidates"),
         *("_IncludedRouter._build_effective_context", "APIRouter.app"),
+        *("APIRouter._get_routes_version", "APIRouter._iter_low_priority_routes"),
+        *("APIRouter._match_low_priority", "APIRouter.handle", "APIRouter.matches"),
+        *("_IncludedRouter.effective_low_priority_routes", "_apply_router_form_limits"),
+        *("_get_fastapi_scope", "_normalize_non_finite_floats", "_resolve_form_limits"),
     ),
+    "fastapi.telemetry._api": (
+        *("_get_request_telemetry", "_operation", "_route_selected", "_unconfigured"),
+        *("_validation_failed", "get_telemetry_data"),
+    ),
+    "fastapi.utils": ("is_body_allowed_for_status_code",),
     "json": ("dumps", "loads"),
     "pydantic.type_adapter": (
         *("TypeAdapter.validate_python", "TypeAdapter.dump_json", "TypeAdapter.dump_python"),
     ),
-    "starlette._exception_handler": (
-        *("wrap_app_handling_exceptions", "_lookup_exception_handler"),
+    "starlette._exception_handler": ("wrap_app_handling_exceptions", "_lookup_exception_handler"),
+    "starlette._utils": (
+        *("get_route_path", "AwaitableOrContextManagerWrapper.__await__"),
+        *("AwaitableOrContextManagerWrapper.__init__", "is_async_callable"),
     ),
-    "starlette._utils": ("get_route_path",),
     "starlette.concurrency": ("run_in_threadpool",),
     "starlette.convertors": (
         *("StringConvertor.convert", "PathConvertor.convert", "IntegerConvertor.convert"),
         *("FloatConvertor.convert", "UUIDConvertor.convert"),
+    ),
+    "starlette.datastructures": (
+        *("FormData.close", "Headers.__contains__", "Headers.__getitem__", "Headers.__init__"),
+        *("Headers.getlist", "ImmutableMultiDict.__contains__", "ImmutableMultiDict.__getitem__"),
+        *("ImmutableMultiDict.__init__", "ImmutableMultiDict.getlist"),
+        *("ImmutableMultiDict.multi_items", "MutableHeaders.__delitem__", "QueryParams.__init__"),
     ),
     "starlette.formparsers": (
         *("FormParser.__init__", "FormParser.on_field_start", "FormParser.on_field_name"),
@@ -80,6 +102,8 @@ REPLICATED: dict[str, tuple[str, ...]] = {
         *("CORSMiddleware.__init__", "CORSMiddleware.__call__", "CORSMiddleware.send"),
         *("CORSMiddleware.is_allowed_origin", "CORSMiddleware.simple_response"),
     ),
+    "starlette.middleware.errors": ("ServerErrorMiddleware.__call__",),
+    "starlette.middleware.exceptions": ("ExceptionMiddleware.__call__",),
     "starlette.middleware.gzip": (
         *("GZipMiddleware.__call__", "IdentityResponder.__call__"),
         *("IdentityResponder.send_with_compression", "GZipResponder.__init__"),
@@ -89,19 +113,17 @@ REPLICATED: dict[str, tuple[str, ...]] = {
     "starlette.middleware.trustedhost": (
         *("TrustedHostMiddleware.__init__", "TrustedHostMiddleware.__call__"),
     ),
-    "starlette.middleware.errors": ("ServerErrorMiddleware.__call__",),
-    "starlette.middleware.exceptions": ("ExceptionMiddleware.__call__",),
     "starlette.requests": (
         *("cookie_parser", "Request.body", "Request.form", "Request._get_form", "Request.json"),
-        "Request.stream",
+        *("Request.stream", "HTTPConnection.__init__", "Request.__init__"),
     ),
     "starlette.responses": (
         *("Response.__init__", "Response.__call__", "Response.init_headers", "Response.render"),
         *("JSONResponse.__init__", "JSONResponse.render"),
     ),
     "starlette.routing": (
-        *("compile_path", "request_response", "Route.matches", "Route.handle"),
-        *("Router.__call__", "Router.not_found"),
+        *("compile_path", "request_response", "Route.matches", "Route.handle", "Router.__call__"),
+        *("Router.not_found", "Mount.handle", "Mount.matches"),
     ),
 }
 # Where the core does better than what is there, if that is known.
@@ -109,6 +131,15 @@ BETTERED: dict[str, tuple[str, ...]] = {
     "fastapi.telemetry._asgi": ("ExceptionTelemetryMiddleware.__call__",),
     "starlette.applications": ("Starlette.__call__",),
     "starlette.middleware.base": ("BaseHTTPMiddleware.__call__",),
+}
+# What requests of plans pass by, as it does nothing then: asked is only whether somebody has
+# put something in its place.
+PASSED_BY: dict[str, tuple[str, ...]] = {
+    "fastapi._body_limit": ("AppBodyLimitMiddleware.__call__",),
+    "fastapi.telemetry._asgi": (
+        *("ExceptionTelemetryMiddleware.__call__", "NativeTelemetry.enabled"),
+    ),
+    "starlette.applications": ("Starlette.__call__",),
 }
 # What the threads of runners do in place of anyio. Where it is not known, anyio does it.
 THREADS: dict[str, tuple[str, ...]] = {
@@ -164,6 +195,11 @@ def hash_of(source: str) -> str:
 def check() -> None:
     """Raises NotCompiled, with the first reason that is found."""
     _check(PACKAGES, REPLICATED)
+    for name, functions in PASSED_BY.items():
+        if (module := _imported(name)) is not None:
+            for function in functions:
+                if (found := _found(module, function)) is not None:
+                    _check_own(module, function, found)
 
 
 def check_threads() -> None:
@@ -177,7 +213,11 @@ def _check(packages: tuple[str, ...], functions: dict[str, tuple[str, ...]]) -> 
         version = _version(package)
         if version not in data["releases"][package]:
             raise NotCompiled(f"{package} {version} is not a release that is known", HINT)
-    modules = {name: importlib.import_module(name) for name in functions}
+    imported = {name: _imported(name) for name in functions}
+    for name in [name for name, module in imported.items() if module is None]:
+        if any(ABSENT not in known for known in data["functions"].get(name, {"": ()}).values()):
+            raise NotCompiled(f"there is no {name}", HINT)
+    modules = {name: module for name, module in imported.items() if module is not None}
     for name, module in modules.items():
         for function in functions[name]:
             known = () if name in ANY_SOURCE else data["functions"][name][function]
@@ -191,6 +231,16 @@ def _check(packages: tuple[str, ...], functions: dict[str, tuple[str, ...]]) -> 
                 raise NotCompiled(f"{name}.{function} is not as in any known release", HINT)
     if functions is REPLICATED:
         _check_bound(modules)
+
+
+def _imported(name: str) -> ModuleType | None:
+    """None: this release has no such module."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise
+        return None
 
 
 def is_known(module: ModuleType, name: str) -> bool:
