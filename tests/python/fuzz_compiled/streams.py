@@ -81,15 +81,21 @@ def of_endpoint(dice: Dice, word: str, arguments: list[str], told: str, returned
 
 
 def without_races(lines: list[str]) -> list[str]:
-    """The events of a `def` function are made in a thread from the beginning, while FastAPI
-    ends dependencies of scope "function", in a thread if they are `def` too: which of the two
+    """Events are made, in a thread if the function is `def`, from the beginning, while FastAPI
+    ends dependencies of scope "function", in a thread if they are `def`: which of the two
     speaks first is chance under uvicorn as well. An application has the one or the other."""
-    if any(
-        "response_class=EventSourceResponse" in decorator and line.startswith("def ")
+    made = [
+        line
         for decorator, line in pairwise(lines)
-    ):
+        if "response_class=EventSourceResponse" in decorator
+    ]
+    if made and any(line.startswith("def ") for line in [*made, *dependencies_of(lines)]):
         return [line.replace(", scope='function'", "") for line in lines]
     return lines
+
+
+def dependencies_of(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith(("def dep", "async def dep"))]
 
 
 __all__ = ["PRELUDE", "of_endpoint", "response_of", "without_races"]
