@@ -13,7 +13,7 @@ import click
 
 from fasterapi import _commands, _discover, _logging
 from fasterapi._cli_options import COMMON, RELOAD, SEARCH, address, switch, with_parameters
-from fasterapi._config import workers_of_environment
+from fasterapi._environment import workers_of_environment
 from fasterapi._options import OptionError
 from fasterapi._run import run as run_server
 

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from fasterapi import _app, _bind, _limits, _logging, _systemd
+from fasterapi import _app, _bind, _config_values, _limits, _logging, _systemd
+from fasterapi._environment import load_environment, workers_of_environment
 from fasterapi._lifespan import Lifespan, NoLifespan
 from fasterapi._options import DEFAULTS, OptionError, UnsupportedOption, refuse_unsupported
 from fasterapi._watched import Watched
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 STARTUP_FAILURE = 3
 SERVER_NAME = "fasterapi"
-# They say where a message ends, and what becomes of the connection.
-FRAMING = frozenset(["connection", "content-length", "trailer", "transfer-encoding", "upgrade"])
-CONTROL = frozenset([*range(0x20), 0x7F]) - {0x09}
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -116,7 +114,7 @@ class Config:
             # Defaults of the environment count as if they had been given.
             given["workers"] = workers = workers_of_environment()
         refuse_unsupported(given)
-        _check(given)
+        _config_values.check(given)
         self.app = app
         self.host = host
         self.port = port
@@ -188,7 +186,7 @@ class Config:
                 "please refer to documentation."
             )
         if env_file is not None:
-            _load_environment(env_file)
+            load_environment(env_file)
         if forwarded_allow_ips is None:
             forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
         self.forwarded_allow_ips = forwarded_allow_ips
@@ -370,73 +368,3 @@ class Config:
             *what,
             extra={"color_message": f"FasterAPI running on {shown} (Press CTRL+C to quit)"},
         )
-
-
-def workers_of_environment() -> int:
-    text = os.environ.get("WEB_CONCURRENCY") or "1"
-    try:
-        return int(text)
-    except ValueError:
-        raise OptionError("workers", f"of WEB_CONCURRENCY is no number: {text!r}") from None
-
-
-def _check(given: dict[str, Any]) -> None:
-    """OptionError for values that would only fail later, or never be noticed."""
-    for name, choices in (
-        ("lifespan", ("auto", "on", "off")),
-        ("pathsend", ("auto", "on", "off")),
-        ("interface", ("auto", "asgi3", "asgi2")),
-        ("engine", ("auto", "asgi")),
-    ):
-        if given[name] not in choices:
-            raise OptionError(name, f"must be one of {', '.join(choices)}")
-    if not 0 <= given["verify"] <= 1:
-        raise OptionError("verify", "must be a share, from 0 to 1")
-    level = given["log_level"]
-    if isinstance(level, str) and level.lower() not in _logging.LEVELS:
-        raise OptionError("log_level", f"must be one of {', '.join(_logging.LEVELS)}")
-    if not 0 <= given["port"] <= 65535:
-        raise OptionError("port", "must be from 0 to 65535")
-    if given["timeout_keep_alive"] < 0:
-        raise OptionError("timeout_keep_alive", "must not be negative")
-    if given["limit_max_requests_jitter"] < 0:
-        raise OptionError("limit_max_requests_jitter", "must not be negative")
-    for name in ("timeout_worker_blocked", "timeout_drain", "reload_delay"):
-        if not given[name] >= 0:
-            raise OptionError(name, "must not be negative")
-    for name in ("workers", "timeout_worker_healthcheck"):
-        if given[name] < 1:
-            raise OptionError(name, "must be at least 1")
-    if given["workers"] > 256:
-        raise OptionError("workers", "must be at most 256")
-    if given["workers_max_rss"] is not None:
-        if given["workers_max_rss"] < 1:
-            raise OptionError("workers_max_rss", "must be at least 1 MiB")
-        if not os.path.exists("/proc/self/statm"):
-            raise OptionError("workers_max_rss", "needs /proc, which this system does not have")
-    mode = given["uds_permissions"]
-    if mode is not None and not 0 <= mode <= 0o777:
-        raise OptionError("uds_permissions", "must be from 0 to 777, in octal digits")
-    if not given["root_path"].isascii():
-        raise OptionError("root_path", "must be ASCII, percent-encoded where need be")
-    for name, value in given["headers"] or ():
-        # RFC 9110, section 5.5: they would end the field, or the head.
-        if not name or not name.isascii() or CONTROL & {*name.encode(), *value.encode()}:
-            raise OptionError("headers", f"has {name!r}, which is no field of HTTP")
-        if name.lower() in FRAMING:
-            raise OptionError("headers", f"has {name!r}, which is for the server to say")
-    size = given["h11_max_incomplete_event_size"]
-    if size is not None and not 0 <= size < 2**32:
-        raise OptionError("h11_max_incomplete_event_size", f"must be from 0 to {2**32 - 1}")
-    _limits.check(given)
-
-
-def _load_environment(path: str | os.PathLike[str]) -> None:
-    try:
-        from dotenv import load_dotenv
-    except ImportError:
-        raise UnsupportedOption(
-            "env_file", "needs python-dotenv: pip install python-dotenv"
-        ) from None
-    logger.info("Loading environment from '%s'", path)
-    load_dotenv(dotenv_path=path)
