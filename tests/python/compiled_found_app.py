@@ -110,3 +110,16 @@ async def order_any(name: str):
 @app.get("/reorder")
 async def reorder():
     app.router.routes.sort(key=lambda route: getattr(route, "path", "") == "/order/first")
+
+
+# Their answers show the code that was gone through.
+debug = FastAPI(debug=True)
+debug.get("/probe")(probe)
+
+
+@debug.get("/fails/{how}")
+async def fails(how: str):
+    raise KeyError(how)
+
+
+app.mount("/debug", debug)

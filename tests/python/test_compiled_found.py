@@ -14,6 +14,8 @@ CASES = [
     simple("/digits/" + "9" * 4301),
     simple("/swallowed"),
     simple("/fields", "GET", "B: 1", "Q: 2"),
+    simple("/debug/fails/a"),
+    simple("/debug/fails/b", "GET", "Accept: text/html"),
 ]
 
 
@@ -27,6 +29,14 @@ def servers(site: pathlib.Path, loop: str, tmp_path_factory: pytest.TempPathFact
 
 def test_found(servers: compare.Pair, report: compare.Report) -> None:
     compare.check(servers, "found by the fuzzer", CASES, report)
+
+
+def test_debug(site: pathlib.Path, tmp_path: pathlib.Path, report: compare.Report) -> None:
+    env = {"FASTERAPI_ENGINE": "auto"}
+    with compare.pair(site, tmp_path, "compiled_found_app:debug", env=env) as found:
+        compare.check(found, "found by the fuzzer", [simple("/fails/a"), simple("/none")], report)
+        told = found.ours.text("err")
+    assert "Engine: every route is served through ASGI, since the application is in debug mode" in told
 
 
 def test_order(servers: compare.Pair, report: compare.Report) -> None:

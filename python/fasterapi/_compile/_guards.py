@@ -38,6 +38,8 @@ def check_application(app: Any) -> None:
     if any(map(has_own_way, routers_of(app))):
         raise NotCompiled("a router has a way of its own to find routes")
     stack = app.middleware_stack
+    if app.debug or getattr(stack, "debug", False):
+        raise NotCompiled("the application is in debug mode, and shows how code was called")
     if app._native_telemetry.enabled() and not (stack is not None and _legacy_otel(stack)):
         raise NotCompiled("telemetry is in use")
 

@@ -16,6 +16,7 @@ WEBSOCKET = "WebSockets are served by the application"
 _PASSED_ON = "something has changed since it was compiled, or the body is not within a limit"
 _MIDDLEWARE = "middleware has answered, or changed the request"
 _NO_ROUTE = "no route has such a request"
+_FRONTEND = "a frontend is asked for what no route has"
 
 
 @functools.lru_cache(4096)
@@ -29,6 +30,12 @@ def _regex(path: str) -> re.Pattern[str] | None:
 def _has(route: Route, path: str) -> bool:
     regex = _regex(route.path + "/{path:path}" if route.kind == "mount" else route.path)
     return regex is not None and regex.match(path) is not None
+
+
+def _has_frontends(app: Any) -> bool:
+    from fasterapi._compile._misses import has_fallbacks
+
+    return has_fallbacks(app)
 
 
 def passed_on(plans: Compiled) -> int:
@@ -48,4 +55,4 @@ def why(plans: Compiled, before: int, scope: dict[str, Any]) -> str:
             continue
         if any(_has(route, path) for path in paths):
             return route.reason or _MIDDLEWARE
-    return _NO_ROUTE
+    return _FRONTEND if _has_frontends(plans.app) else _NO_ROUTE
