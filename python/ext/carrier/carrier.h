@@ -61,6 +61,11 @@ int carrier_called(Carrier *self, PyObject *future);
    is not used again. */
 void carrier_give_up(Carrier *self);
 
+/* ---- carrier/pool.c ---- */
+
+/* A clean one that is idle, or a new one: a new reference, or NULL with an exception. */
+Carrier *carrier_take(Worker *worker);
+
 /* To those that wait for work, or retires it. */
 void carrier_give_back(Carrier *self);
 
