@@ -381,7 +381,7 @@ int worker_take_options(Worker *worker, PyObject *keywords);
 int worker_visit_options(Worker *worker, visitproc visit, void *arg);
 void worker_clear_options(Worker *worker);
 
-/* ---- heartbeat.c: the type Heartbeat, which shares nothing with the others ---- */
+/* ---- heartbeat/: the type Heartbeat, which shares nothing with the others ---- */
 
 int heartbeat_exec(PyObject *mod);
 

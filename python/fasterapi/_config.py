@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fasterapi import _app, _bind, _config_values, _limits, _logging, _systemd
 from fasterapi._environment import load_environment, workers_of_environment
 from fasterapi._lifespan import Lifespan, NoLifespan
-from fasterapi._options import DEFAULTS, OptionError, UnsupportedOption, refuse_unsupported
+from fasterapi._options import DEFAULTS, UnsupportedOption, refuse_unsupported
 from fasterapi._watched import Watched
 
 if TYPE_CHECKING:

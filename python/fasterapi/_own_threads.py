@@ -10,7 +10,6 @@ import asyncio
 import sys
 import threading
 import weakref
-from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 

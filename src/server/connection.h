@@ -164,6 +164,14 @@ void fa__conn_del(fa__conn *conn, int error);
    sends, closes if it is time to, sets interest and deadline. False: `conn` is gone. */
 bool fa__conn_settle(fa__conn *conn);
 
+/* Sets the timer for whatever is due first; what it does then. */
+void fa__conn_set_timer(fa__conn *conn);
+void fa__conn_on_timer(fa__timer *timer);
+
+/* Whether the client is to send of its body now: reading one that the handler holds back
+   is not its slowness. */
+bool fa__conn_body_is_due(const fa__conn *conn);
+
 /* After something was done for the connection: if neither its input nor a callback is on
    the stack (which would see to it), completes an ended answer and settles. False:
    `conn` is gone, and the request with it. */

@@ -42,4 +42,13 @@ void threads_stop(Threads *pool);
 int threads_call_soon(Threads *pool, PyObject *callable);
 int threads_call_loop(Threads *pool, PyObject *callable);
 
+/* The next that waits, or NULL; its reference is the caller's. */
+Hop *threads_pop(Threads *pool);
+
+/* Methods of the type. */
+PyObject *threads_failed(PyObject *op, PyObject *ignored);
+PyObject *threads_grow(PyObject *op, PyObject *ignored);
+PyObject *threads_stop_method(PyObject *op, PyObject *ignored);
+PyObject *threads_work(PyObject *op, PyObject *ignored);
+
 #endif

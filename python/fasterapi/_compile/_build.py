@@ -32,6 +32,18 @@ def context_of(effective: Any, run: Any) -> Any:
     return context
 
 
+def output_options(effective: Any) -> dict[str, Any]:
+    """What of the response's model is given out, as its serializer is told."""
+    return {
+        "include": effective.response_model_include,
+        "exclude": effective.response_model_exclude,
+        "by_alias": effective.response_model_by_alias,
+        "exclude_unset": effective.response_model_exclude_unset,
+        "exclude_defaults": effective.response_model_exclude_defaults,
+        "exclude_none": effective.response_model_exclude_none,
+    }
+
+
 def builder_of(effective: Any) -> Build:
     """build(run, result, response, tasks): what get_request_handler() of FastAPI makes of a
     result that is no Response."""
@@ -40,12 +52,7 @@ def builder_of(effective: Any) -> Build:
     made_by: Any = response_class.value if by_default else response_class
     options: dict[str, Any] = {
         "field": field,
-        "include": effective.response_model_include,
-        "exclude": effective.response_model_exclude,
-        "by_alias": effective.response_model_by_alias,
-        "exclude_unset": effective.response_model_exclude_unset,
-        "exclude_defaults": effective.response_model_exclude_defaults,
-        "exclude_none": effective.response_model_exclude_none,
+        **output_options(effective),
         "is_coroutine": _is_coroutine_callable(effective.dependant.call),
         "dump_json": field is not None and by_default,
     }

@@ -11,7 +11,7 @@ from fastapi.exceptions import ResponseValidationError
 from pydantic_core import SchemaSerializer, ValidationError
 from starlette.responses import JSONResponse
 
-from fasterapi._compile._build import context_of, needs_builder
+from fasterapi._compile._build import context_of, needs_builder, output_options
 from fasterapi._compile._reasons import NotCompiled
 
 
@@ -23,14 +23,7 @@ def model_of(effective: Any) -> tuple[Any, ...] | None:
     serializer = field._type_adapter.serializer
     if type(serializer) is not SchemaSerializer:
         raise NotCompiled("the serializer of the response is not pydantic-core's own")
-    options = {
-        "include": effective.response_model_include,
-        "exclude": effective.response_model_exclude,
-        "by_alias": effective.response_model_by_alias,
-        "exclude_unset": effective.response_model_exclude_unset,
-        "exclude_defaults": effective.response_model_exclude_defaults,
-        "exclude_none": effective.response_model_exclude_none,
-    }
+    options = output_options(effective)
     validate = field._type_adapter.validator.validate_python
     refuse = _refusal_of(effective)
     return (validate, serializer.to_json, tuple(options), tuple(options.values()), refuse)

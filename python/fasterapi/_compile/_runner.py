@@ -37,9 +37,11 @@ from fasterapi._compile._extract import (
     prime,
     reader_of,
 )
+from fasterapi._compile._frame import Frame, add_background
 from fasterapi._compile._generators import is_stream, stream_of
 from fasterapi._compile._params import BODY, MEMBER, Row, native_rows
 from fasterapi._compile._reasons import NotCompiled
+from fasterapi._compile._source import Source
 from fasterapi._compile._tree import may_change_request, shows_scope
 from fasterapi._compile._yields import Entered, in_thread, leave, leave_with
 
@@ -79,30 +81,6 @@ def _bodiless(body: bytes, response: Response) -> Response:
     return made
 
 
-class _Source:
-    """Lines of Python, and the objects that they name."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.depth = 1
-        self.objects: dict[str, Any] = {}
-
-    def add(self, line: str) -> None:
-        self.lines.append("    " * self.depth + line)
-
-    def indented(self, other: _Source) -> None:
-        """The lines of `other`, one level below."""
-        self.lines += ["    " * self.depth + line for line in other.lines]
-
-    def add_at(self, at: int, line: str) -> None:
-        self.lines.insert(at, "    " * self.depth + line)
-
-    def name(self, prefix: str, value: Any) -> str:
-        name = f"{prefix}{len(self.objects)}"
-        self.objects[name] = value
-        return name
-
-
 class _Writer:
     """`checked`: some of the values that C gives are faults."""
 
@@ -119,7 +97,7 @@ class _Writer:
         # Whether the application sees the scope, and the stacks in it.
         shown = self.streams or shows_scope(effective, effective.dependant)
         self.visible = behind or shown
-        self.source = _Source()
+        self.source = Source()
         self.rows: list[Row] = []
         self.names: list[str] = []
         self.solved: dict[Any, str] = {}
@@ -303,7 +281,7 @@ class _Writer:
 
     def write(self) -> Runner:
         effective, dependant = self.effective, self.effective.dependant
-        body = _Source()
+        body = Source()
         body.objects = self.source.objects
         self.source = body
         arguments = self.keywords_of(dependant, effective._embed_body_fields)
@@ -327,20 +305,13 @@ class _Writer:
             body.add("if isinstance(result, Response):")
             body.add("    response = result")
             body.depth += 1
-            self._add_background(body)
+            add_background(body, self.uses)
             body.depth -= 1
             body.add("else:")
             body.add(f"    response = await {build}(run, result, {response}, {tasks})")
         else:
             body.add("response = run.prepare(result)")
         return self._compiled(body)
-
-    def _add_background(self, text: _Source) -> None:
-        """A Response of the endpoint's own takes the tasks if it has none; one that was made
-        for it was given them, and may have left them."""
-        if "tasks" in self.uses:
-            text.add("if response.background is None:")
-            text.add("    response.background = tasks")
 
     def _has_body(self) -> bool:
         """C has read it."""
@@ -355,123 +326,26 @@ class _Writer:
         self.source.add("raise refuse(run, body, errors)")
         self.source.depth -= 1
 
-    def _compiled(self, body: _Source) -> Runner:
-        text = _Source()
-        text.depth = 1
-        if self.own:
-            text.add("errors = []")
-        if "tasks" in self.uses:
-            text.add("tasks = BackgroundTasks()")
-        if "response" in self.uses:
-            text.add("own = new_response()")
-        if "request" in self.uses:
-            text.add("request = request_of(run)")
-            if self._has_body():  # as FastAPI has read it
-                text.add("request._body = run.body()")
-        if self.visible and ("request" in self.uses or self.yields):
-            self._add_in_stacks(text, body)
-        elif self.yields:
-            self._add_entered(text, body)
-        else:
-            text.lines += body.lines
-            self._add_answer(text)
+    def _compiled(self, body: Source) -> Runner:
+        frame = Frame(
+            uses=self.uses,
+            yields=self.yields,
+            visible=self.visible,
+            checked=self.checked,
+            refuses=self.own > 0,
+            primes=self.changed,
+            has_body=self._has_body(),
+            prepared=not self.streams and not needs_builder(self.effective),
+        )
+        lines = frame.around(body)
         given = ("run", "body") if self.checked else ("run",)
         parameters = ", ".join([*given, *self.names])
-        code = f"async def runner({parameters}):\n" + "\n".join(text.lines) + "\n"
+        code = f"async def runner({parameters}):\n" + "\n".join(lines) + "\n"
         names: dict[str, Any] = dict(body.objects)
         path = f"<compiled {self.effective.path}>"
-        exec(compile(code, path, "exec"), names)  # noqa: S102 - written by this file
+        exec(compile(code, path, "exec"), names)  # noqa: S102 - written here and in Frame
         runner: Runner = names["runner"]
         return runner
-
-    def _add_in_stacks(self, text: _Source, body: _Source) -> None:
-        """With the stacks that FastAPI puts into the scope."""
-        if "request" in self.uses:
-            text.add("async with AsyncExitStack() as middleware_stack:")
-            text.depth += 1
-            text.add('request.scope["fastapi_middleware_astack"] = middleware_stack')
-            text.add("try:")
-            text.depth += 1
-        text.add("answered = False")
-        text.add("async with AsyncExitStack() as request_stack:")
-        text.depth += 1
-        scope = "request.scope" if "request" in self.uses else "getattr(run, 'scope', {})"
-        text.add(f"holder = Holder({scope})")
-        text.add('holder.scope["fastapi_inner_astack"] = request_stack')
-        text.add("async with AsyncExitStack() as function_stack:")
-        text.add('    holder.scope["fastapi_function_astack"] = function_stack')
-        text.depth += 1
-        self._add_reading(text)
-        text.depth -= 1
-        text.indented(body)
-        self._add_answer(text)
-        text.add("answered = True")
-        text.depth -= 1
-        text.add("if not answered:")
-        text.add("    raise FastAPIError(not_awaited)")
-        if "request" in self.uses:
-            text.depth -= 1
-            text.add("except Exception as error:")
-            text.add("    await answer_error(run, request, error)")
-
-    def _add_entered(self, text: _Source, body: _Source) -> None:
-        """With the lists of _yields.py."""
-        text.add("answered = False")
-        text.add("request_entered = []")
-        text.add("try:")
-        text.depth += 1
-        if "function" in self.yields:
-            text.add("function_entered = []")
-            text.add("try:")
-            text.indented(body)
-            self._add_leave(text, "function_entered")
-        else:
-            text.lines += ["    " + line for line in body.lines]
-        self._add_answer(text)
-        text.add("answered = True")
-        text.depth -= 1
-        self._add_leave(text, "request_entered")
-        text.add("if not answered:")
-        text.add("    raise FastAPIError(not_awaited)")
-
-    def _add_leave(self, text: _Source, entered: str) -> None:
-        text.add("except BaseException as error:")
-        text.add(f"    if not await leave_with({entered}, error):")
-        text.add("        raise")
-        text.add("else:")
-        text.add(f"    await leave({entered})")
-
-    def _add_reading(self, text: _Source) -> None:
-        """What comes before the first dependency."""
-        if "body" in self.uses:
-            text.add("body = await read(run, request, middleware_stack)")
-        elif self.own and not self.checked:
-            text.add("body = None")
-        if self.changed:
-            text.add("prime(request)")
-
-    def _add_answer(self, text: _Source) -> None:
-        prepared = not self.streams and not needs_builder(self.effective)
-        if prepared:
-            if "response" in self.uses:
-                text.add("status = own.status_code or None")
-                text.add("if type(response) is bytes and not is_body_allowed(status):")
-                text.add("    response = bodiless(response, own)")
-            text.add("if type(response) is bytes:")
-            more = ", status, own.headers.raw" if "response" in self.uses else ""
-            text.add(f"    await run.respond(response{more})")
-            if "tasks" in self.uses:
-                text.add("    await tasks()")
-            text.add("else:")
-            text.depth += 1
-        if prepared:
-            self._add_background(text)
-        text.add("if not run.answer(response):")
-        text.add("    await response(*run.asgi())")
-        text.add("elif response.background is not None:")
-        text.add("    await response.background()")
-        if prepared:
-            text.depth -= 1
 
 
 def runner_of(

@@ -9,133 +9,21 @@
 
    The connections are for each other. A listening socket that processes share wakes them
    all, and who is awake already takes everything; by the board they take turns. */
-#include "core.h"
+#include "heartbeat/heartbeat.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
 
-enum {
-    BEAT_MS = 100,
-    STACK_BYTES = 128 * 1024, /* of the thread; the least on any system is below */
-    SLACK = 1,                /* connections that a worker may have more than another */
-};
+enum { SLACK = 1 }; /* connections that a worker may have more than another */
 
 /* How old the beat of a loop is that will not take a connection soon. */
 static const uint64_t BUSY_NS = 600 * 1000 * 1000;
-
-/* A cache line, so that workers do not slow each other down. Times are of
-   CLOCK_MONOTONIC, which processes have in common; 0: never. */
-typedef struct record {
-    _Atomic uint64_t process_ns;
-    _Atomic uint64_t loop_ns;
-    _Atomic uint64_t connections; /* and one more; 0: accepts none */
-    _Atomic uint64_t slots;       /* in the first one only: records in use, at most */
-    uint64_t unused[4];
-} record;
-
-_Static_assert(sizeof(record) == 64, "the supervisor counts in records of 64 bytes");
-
-typedef struct Heartbeat {
-    PyObject_HEAD record *board; /* NULL before __init__() */
-    size_t board_bytes;
-    record *own;
-    bool running; /* the thread, in the process `pid` */
-    pid_t pid;
-    pthread_t thread;
-    int lifeline;     /* borrowed; hangs up when the supervisor has gone */
-    int stop_pipe[2]; /* closing [1] ends the thread */
-    uint64_t grace_ns;
-    Worker *worker; /* a reference; that of take_turns(), or NULL */
-} Heartbeat;
-
-static uint64_t
-now_ns(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* Nobody is left who would end a process that does not react to its end: it would keep
-   the port. A loop that turned since has seen the lifeline too, and ends in order. */
-static void
-judge_orphan(const Heartbeat *self, uint64_t orphan_ns, uint64_t now)
-{
-    if (atomic_load(&self->own->loop_ns) > orphan_ns)
-        return;
-    if (now - orphan_ns > self->grace_ns)
-        (void)kill(getpid(), SIGKILL);
-}
-
-static void *
-beat(void *arg)
-{
-    Heartbeat *self = arg;
-    uint64_t orphan_ns = 0;
-
-    for (;;) {
-        struct pollfd fds[2] = {
-            {.fd = self->stop_pipe[0], .events = POLLIN},
-            /* Once it has hung up it is ready for ever: not looked at any more. */
-            {.fd = orphan_ns == 0 ? self->lifeline : -1, .events = 0},
-        };
-        uint64_t now;
-
-        atomic_store(&self->own->process_ns, now_ns());
-        if (poll(fds, 2, BEAT_MS) < 0 && errno != EINTR)
-            (void)usleep(BEAT_MS * 1000); /* ENOMEM: no reason to look dead */
-        if (fds[0].revents != 0)
-            return NULL;
-        now = now_ns();
-        if (orphan_ns == 0 && (fds[1].revents & (POLLHUP | POLLERR)) != 0)
-            orphan_ns = now;
-        if (orphan_ns != 0)
-            judge_orphan(self, orphan_ns, now);
-    }
-}
-
-/* Returns 0 or an error number. Signals are the main thread's. */
-static int
-start_thread(Heartbeat *self)
-{
-    pthread_attr_t attr;
-    sigset_t all, before;
-    int error = pthread_attr_init(&attr);
-
-    if (error != 0)
-        return error;
-    (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&self->thread, &attr, beat, self);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attr);
-    return error;
-}
-
-static void
-stop_thread(Heartbeat *self)
-{
-    if (!self->running)
-        return;
-    self->running = false;
-    (void)close(self->stop_pipe[1]);
-    if (self->pid == getpid()) /* a fork has the object, not the thread */
-        (void)pthread_join(self->thread, NULL);
-    (void)close(self->stop_pipe[0]);
-}
 
 /* Maps the whole file. */
 static int
@@ -227,7 +115,7 @@ is_our_turn(void *user_data)
 {
     Heartbeat *self = user_data;
     size_t slots = (size_t)atomic_load(&self->board->slots), most;
-    uint64_t now = now_ns(), own;
+    uint64_t now = heartbeat_now_ns(), own;
 
     show_connections(self);
     own = atomic_load(&self->own->connections);
@@ -307,8 +195,8 @@ heartbeat_start(PyObject *op, PyObject *args)
     self->lifeline = lifeline;
     self->grace_ns = (uint64_t)(grace * 1e9);
     self->pid = getpid();
-    atomic_store(&self->own->process_ns, now_ns());
-    error = start_thread(self);
+    atomic_store(&self->own->process_ns, heartbeat_now_ns());
+    error = heartbeat_start_thread(self);
     if (error != 0) {
         (void)close(self->stop_pipe[0]);
         (void)close(self->stop_pipe[1]);
@@ -322,7 +210,7 @@ heartbeat_start(PyObject *op, PyObject *args)
 static PyObject *
 heartbeat_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    stop_thread((Heartbeat *)op);
+    heartbeat_stop_thread((Heartbeat *)op);
     Py_RETURN_NONE;
 }
 
@@ -333,7 +221,7 @@ heartbeat_turn(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     if (own == NULL)
         return NULL;
-    atomic_store(&own->loop_ns, now_ns());
+    atomic_store(&own->loop_ns, heartbeat_now_ns());
     show_connections((Heartbeat *)op);
     Py_RETURN_NONE;
 }
@@ -342,7 +230,7 @@ heartbeat_turn(PyObject *op, PyObject *Py_UNUSED(ignored))
 static PyObject *
 age(_Atomic uint64_t *at)
 {
-    uint64_t then = atomic_load(at), now = now_ns();
+    uint64_t then = atomic_load(at), now = heartbeat_now_ns();
 
     if (then == 0)
         Py_RETURN_NONE;
@@ -371,7 +259,7 @@ heartbeat_dealloc(PyObject *op)
     Heartbeat *self = (Heartbeat *)op;
     PyTypeObject *type = Py_TYPE(op);
 
-    stop_thread(self);
+    heartbeat_stop_thread(self);
     leave_turns(self);
     if (self->board != NULL)
         (void)munmap(self->board, self->board_bytes);
