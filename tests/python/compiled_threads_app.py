@@ -205,26 +205,28 @@ def fails_by_name(func: str):
 # ---- limits ----
 
 
-def work(ms: float) -> int:
-    """How many there were at once, at most."""
+def work(ms: float, together: int) -> int:
+    """How many there were at once, at most: once that many are, or have been."""
     global running, most
     with lock:
         running += 1
         most = max(most, running)
     time.sleep(ms / 1000)
+    while most < together:
+        time.sleep(0.001)
     with lock:
         running -= 1
     return most
 
 
 @app.get("/work")
-def works(ms: float = 5):
-    work(ms)
+def works(ms: float = 5, together: int = 0):
+    work(ms, together)
 
 
 @app.get("/work/anyio")
-async def works_in_anyio(ms: float = 5):
-    await anyio.to_thread.run_sync(work, ms)
+async def works_in_anyio(ms: float = 5, together: int = 0):
+    await anyio.to_thread.run_sync(work, ms, together)
 
 
 @app.get("/most")

@@ -14,6 +14,7 @@ from unittest import mock
 
 import leaks
 import no_memory
+import patience
 from fasterapi import _own_threads
 
 THREAD = _own_threads.WorkerThread
@@ -67,7 +68,7 @@ async def run(way: str, kind: leaks.Kind) -> None:
         came = await no_memory.ask(server, kind)
         assert came.startswith(b"HTTP/1.1 200 "), (way, came)
     server.should_exit = True
-    await asyncio.wait_for(serving, no_memory.HUNG_S)
+    await asyncio.wait_for(serving, patience.HANGS_S)
     print(f"{way}: the end", flush=True)
 
 

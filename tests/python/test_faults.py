@@ -9,7 +9,6 @@ import resource
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import time
 
@@ -122,7 +121,12 @@ def test_reset_everywhere(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
         assert server.text("err").count("ERROR") == 0
 
 
-LIMITS = ("--timeout-request-header", "1", "--timeout-request-body", "1", "--timeout-write", "1")
+LIMIT_S = 3
+LIMITS = [
+    word
+    for name in ("request-header", "request-body", "write")
+    for word in (f"--timeout-{name}", str(LIMIT_S))
+]
 BEGINNINGS = {
     "head": b"GET /told HTTP/1.1\r\nHost: test\r\n",
     "head, trickling": b"GET /told HTTP/1.1\r\nHost: test\r\n",
@@ -141,28 +145,27 @@ def test_slow_clients(site: pathlib.Path, tmp_path: pathlib.Path, kind: str) -> 
     ):
         get(server)
         idle = descriptors(server)
-        alone = statistics.median(timed(server) for _ in range(50))
-        began, taken = time.monotonic(), []
+        began = time.monotonic()
         slow = [stack.enter_context(slow_client(server)) for _ in range(SLOW_CLIENTS)]
         for s in slow:
             s.sendall(BEGINNINGS[kind])
-        get(server)  # their beginnings cost what they cost, on a busy machine seconds
-        all_there = time.monotonic()
-        while descriptors(server) > idle + 1 and time.monotonic() - all_there < patience.HANGS_S:
-            taken.append(timed(server))
+        beside = -1  # answers that came while slow clients were there
+        hung = time.monotonic() + patience.HANGS_S
+        while (there := descriptors(server)) > idle + 1 and time.monotonic() < hung:
+            assert get(server).status == 200
+            beside += 1
             for s in slow if kind == "head, trickling" else ():
                 with contextlib.suppress(OSError):
                     s.sendall(b"X: 1\r\n")
             time.sleep(0.05)
-        # Absolute for a head; for the others, at most a second without a byte.
-        assert descriptors(server) <= idle + 1
-        assert time.monotonic() - began > 0.9
-        meanwhile = time.monotonic() - all_there
+        # Absolute for a head; for the others, at most so long without a byte.
+        assert there <= idle + 1
+        assert time.monotonic() - began > 0.9 * LIMIT_S
         if "answer" not in kind and kind != "head, trickling":
             statuses = {peers.answer_of(peers.Reader(s), "GET").status for s in slow}
             assert statuses == {408}
-        # If slow clients held up others, it would be until they are cut.
-        assert statistics.median(taken) < max(10 * alone, meanwhile / 4)
+        # If slow clients held up others, there would be none.
+        assert beside > 0
         assert server.process.poll() is None and get(server).status == 200
 
 
@@ -172,12 +175,6 @@ def slow_client(server: peers.Server) -> socket.socket:
     s.settimeout(patience.HANGS_S)
     s.connect(("127.0.0.1", server.port))
     return s
-
-
-def timed(server: peers.Server) -> float:
-    began = time.monotonic()
-    assert get(server).status == 200
-    return time.monotonic() - began
 
 
 @pytest.mark.skipif(shutil.which("fiu-run") is None, reason="fiu-run is not installed")
