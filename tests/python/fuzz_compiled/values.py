@@ -5,6 +5,7 @@ Python for what endpoints return."""
 
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -63,6 +64,16 @@ class Type:
 
     def json(self, dice: Dice) -> str:
         return dice.choice(ODD_JSON) if dice.chance(dice.mess) else self._json(dice)
+
+
+class SetType(Type):
+    """The place of a NaN in a set is a matter of its address: none is sent."""
+
+    def spelled(self, dice: Dice) -> str:
+        return re.sub("(?i)nan", "7", super().spelled(dice))
+
+    def json(self, dice: Dice) -> str:
+        return re.sub("NaN", "7", super().json(dice))
 
 
 def scalar(text: str, spelled: tuple[str, ...], json_text: tuple[str, ...], python: str) -> Type:
@@ -139,13 +150,13 @@ def listed(inner: Type, of: str = "list") -> Type:
 
     def python(dice: Dice) -> str:
         items = [inner.python(dice) for _ in range(dice.choice((0, 1, 2, 5)))]
-        if of == "set":  # the place of a NaN in a set is a matter of its address
+        if of == "set":  # see SetType
             items = [item for item in items if "nan" not in item]
         if of == "set" and not items:
             return "set()"
         return opening + "".join(f"{item}, " for item in items) + closing
 
-    return Type(
+    return (SetType if of == "set" else Type)(
         text,
         inner.spelled,
         lambda dice: "[" + ", ".join(inner.json(dice) for _ in range(dice.randrange(4))) + "]",
