@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-# The grammar of malformed requests and the rules of what is wrong with them.
-sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "property"))
+# The grammar of malformed requests and the rules of what is wrong with them are in "property".
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path += map(str, (HERE.parent / "property", HERE / "apps", HERE / "support"))
 import compare  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+ROOT = HERE.parent.parent
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 BUILD = ROOT / f"build-python-{VERSION}"
 REPORT = pytest.StashKey[compare.Report]()
