@@ -4,11 +4,12 @@
     latency.py [--only p99|wait] [--peer uvicorn|none] [--rounds 5] [--strict]
 
 p99    30,000 POST /now on 64 connections, as fast as they are answered: the latency that
-       one in a hundred exceeds.
+       one in a hundred exceeds. Beside it the same of examples/one_million, which is in C:
+       what the machine allows at that moment.
 wait   On 10,000 connections one request each, all sent at once: POST /later, whose handler
        awaits asyncio.sleep(0.005), and POST /now, which does the same without. The ideal
        is the time of the latter and 5 ms. Beside it: 10,000 tasks that do nothing but
-       that sleep, without any server.
+       that sleep, without any server; what the loop itself takes for them.
 
 The server is on core 0, fasterapi-challenge on core 1. Every event must be in the totals
 afterwards. Before it is believed, look at the load average: what else runs on these cores
@@ -29,6 +30,7 @@ from servers import loadlib  # isort: skip
 RESULTS = loadlib.ROOT / "bench" / "results"
 P99_MS, TIMES_IDEAL = 1.5, 1.5  # at most
 WAIT_SECONDS = 0.005
+C = "in C"
 DESCRIPTORS = 200  # of each process besides its connections
 
 BARE = """
@@ -113,10 +115,17 @@ def bare(count: int) -> Sample:
     return Sample(seconds, cpu * 1e6 / count, 0.0, 0.0)
 
 
+def in_c(a) -> loadlib.Server:
+    program = loadlib.ROOT / a.build / "examples" / "one_million" / "one_million"
+    if not program.exists():
+        raise loadlib.BenchError(f"{program} is not built; run `make build`")
+    return loadlib.Server(C, [str(program), "--port", "{port}"])
+
+
 Samples = dict[tuple[str, str], list[Sample]]
 
 
-def measure(a, running: list[loadlib.Server]) -> Samples:
+def measure(a, running: list[loadlib.Server], beside: loadlib.Server) -> Samples:
     """By what was done and by whom."""
     samples: Samples = {}
 
@@ -128,6 +137,8 @@ def measure(a, running: list[loadlib.Server]) -> Samples:
     for server in running:
         load(a, server, "/now", 10_000, 64)
     for i in range(a.rounds):
+        if a.only != "wait":
+            note("p99", C, load(a, beside, "/event", 30_000, 64))
         turn = i % len(running)
         for server in running[turn:] + running[:turn]:
             if a.only != "wait":
@@ -205,7 +216,11 @@ def main() -> int:
         for name in names:
             more = options(name, a.engine)
             running.append(servers.start(name, "waiting:app", more=more))
-        samples = measure(a, running)
+        beside = in_c(a)
+        try:
+            samples = measure(a, running, beside)
+        finally:
+            beside.stop()
     finally:
         for server in running:
             said[server.name] = server.stop()
