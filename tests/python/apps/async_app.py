@@ -4,6 +4,7 @@ the application finds."""
 
 import asyncio
 import contextvars
+import os
 import re
 import signal
 import traceback
@@ -418,7 +419,7 @@ async def probe() -> Any:
 
 def note(number: int, frame: Any) -> None:
     handled.append("noted")
-    print("noted", flush=True)
+    os.write(1, b"noted\n")  # print() refuses to be interrupted by itself
 
 
 def fail(number: int, frame: Any) -> None:

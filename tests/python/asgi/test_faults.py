@@ -149,6 +149,7 @@ def test_slow_clients(site: pathlib.Path, tmp_path: pathlib.Path, kind: str) -> 
         slow = [stack.enter_context(slow_client(server)) for _ in range(SLOW_CLIENTS)]
         for s in slow:
             s.sendall(BEGINNINGS[kind])
+        assert settles(lambda: descriptors(server) > idle + 1)  # the first of them are taken
         beside = -1  # answers that came while slow clients were there
         hung = time.monotonic() + patience.HANGS_S
         while (there := descriptors(server)) > idle + 1 and time.monotonic() < hung:
