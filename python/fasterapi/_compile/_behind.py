@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from fasterapi import _core
 from fasterapi._compile._extract import LEFT, answer_error, swallow
 from fasterapi._compile._limits import read_so_far, set_read_so_far
+from fasterapi._compile._releases import body_limit_error_of
 from fasterapi._compile._select import Select, exceptions_of
 
 Message = MutableMapping[str, Any]
@@ -43,6 +44,7 @@ class Entry:
     runs: bool  # the plan's endpoint answers by itself
     reads_body: bool
     reject: Callable[..., Any] | None  # None: all that the plan does is to call `handle`
+    limited: bool  # by the route or its router, which hand on their errors by themselves
 
 
 class _Run:
@@ -173,6 +175,21 @@ def _with(receive: Receive, app: ASGIApp) -> ASGIApp:
     return called
 
 
+def _handing_on(app: ASGIApp) -> ASGIApp:
+    """As what limits bodies does it: its errors, raised in a group of tasks, leave it alone."""
+
+    async def called(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await app(scope, receive, send)
+        except ExceptionGroup as group:
+            error = body_limit_error_of(scope, group)
+            if error is not None:
+                raise error from group
+            raise
+
+    return called
+
+
 def _put_stacks(scope: Any) -> None:
     scope["fastapi_middleware_astack"] = AsyncExitStack()
     scope["fastapi_inner_astack"] = AsyncExitStack()
@@ -199,6 +216,8 @@ class Dispatcher:
         found = self.find(scope)
         if found is None:
             await self.app(scope, receive, send)
+        elif self.entries[found[0]].limited:
+            await _handing_on(functools.partial(self._serve, found))(scope, receive, send)
         else:
             await self._serve(found, scope, receive, send)
 
@@ -211,6 +230,14 @@ class Dispatcher:
         if found is None:
             return self.app
         entry = self.entries[found[0]]
+        result = await self._outcome(found, entry, scope, receive)
+        if isinstance(result, Answer) or not entry.limited:
+            return result
+        return _handing_on(result)
+
+    async def _outcome(
+        self, found: Found, entry: Entry, scope: Any, receive: Any
+    ) -> Answer | ASGIApp:
         if entry.runs:
             return functools.partial(self._serve, found)
         body, replay = await _read(scope, receive) if entry.reads_body else (b"", receive)

@@ -157,10 +157,15 @@ class Compiler:
             self.stepped[plan] = self._made(
                 hard, soft, select, False, **options, direct=None, steps=self.steps
             )
+        limited = self._is_limited(effective)
         self.entries.append(
-            Entry(plan, select, effective.app, status, runs, reads_body, reject)
+            Entry(plan, select, effective.app, status, runs, reads_body, reject, limited)
         )
         return plan
+
+    def _is_limited(self, effective: Any) -> bool:
+        """By itself or the application's router; None: no route."""
+        return any(body_limit_of(holder) is not None for holder in (self.app, effective))
 
     def _miss(
         self, guards: list[Guard], select: Select, refuse: Any, behind: Any, *, runs: bool = False
@@ -168,7 +173,8 @@ class Compiler:
         """A plan for what no route has. `behind` is called behind middleware."""
         plan = self._plain(guards, select, refuse, True, is_runner=runs)
         self.missed.append(plan)
-        self.entries.append(Entry(plan, select, behind, 0, True, False, None))
+        limited = self._is_limited(None)
+        self.entries.append(Entry(plan, select, behind, 0, True, False, None, limited))
         return plan
 
     def _refusal(self, context: Any) -> _core.Plan | None:
@@ -217,7 +223,10 @@ class Compiler:
             direct = direct_of(handle, select)
             guards: list[Guard] = [(effective, "app", effective.app, False, -1)]
             route.plan = self._plain(guards, select, direct, is_direct=True, quick=None, limit=limit)
-            self.entries.append(Entry(route.plan, select, handle, 200, True, False, None))
+            limited = self._is_limited(effective)
+            self.entries.append(
+                Entry(route.plan, select, handle, 200, True, False, None, limited)
+            )
             if kind == "page":
                 if self.behind:
                     raise NotCompiled("it is no path operation of FastAPI")

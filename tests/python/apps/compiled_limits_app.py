@@ -1,11 +1,14 @@
 """Limits of bodies: of applications, routers and routes, in each other, with what they show."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Request
 from fastapi.responses import PlainTextResponse
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,10 +26,22 @@ class Pure:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        error: Any = None
         try:
             await self.app(scope, receive, send)
+        except Exception as raised:
+            error = raised
+            raise
         finally:
-            print("left with", seen(scope), sorted(scope), flush=True)
+            print("left with", repr(error), seen(scope), sorted(scope), flush=True)
+
+
+async def dispatched(request: Request, call_next: Any) -> Any:
+    try:
+        return await call_next(request)
+    except Exception as error:
+        print("next", repr(error), seen(request.scope), flush=True)
+        raise
 
 
 def seen(scope: Scope) -> list[Any]:
@@ -84,6 +99,10 @@ def add_routes(router: Any, limits: dict[str, int]) -> None:
             yield item
             yield item
 
+        @router.post(f"{name}/unread", response_class=EventSourceResponse, **own)
+        async def unread() -> AsyncIterator[str]:
+            yield "the body is met while this is sent"
+
         @router.get(f"{name}/page", **own)
         async def page(request: Request):
             return PlainTextResponse(str(seen(request.scope)))
@@ -117,3 +136,4 @@ routes = make()
 none = make(limit=0)
 cors = make(Middleware(CORSMiddleware, allow_origins=["*"]), limit=40)
 pure = make(Middleware(Pure), limit=40)
+called = make(Middleware(BaseHTTPMiddleware, dispatch=dispatched), limit=40)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 
 PLACES = ("", "/small", "/large", "/router", "/router/large", "/free", "/free/large")
 PLACES += ("/sub", "/sub/large", "/low", "/low/large", "/high", "/high/large")
-PATHS = ("/item", "/plain", "/in-thread", "/shows", "/reads", "/fails", "/fails?kind=gone", "/lines")
+PATHS = ("/item", "/plain", "/in-thread", "/shows", "/reads", "/unread", "/fails", "/fails?kind=gone", "/lines")
 SIZES = (0, 18, 20, 21, 25, 26, 30, 31, 40, 41, 80, 81, 90, 91)
 JSON = "Content-Type: application/json"
 
@@ -80,12 +80,13 @@ def cases_of() -> list[Case]:
 
 # Name of the application, and how many of the requests plans answer at least.
 @pytest.mark.parametrize(
-    "name, share", [("app", 0.4), ("routes", 0.5), ("none", 0.1), ("cors", 0.02), ("pure", 0)]
+    "name, share",
+    [("app", 0.4), ("routes", 0.5), ("none", 0.1), ("cors", 0.02), ("pure", 0), ("called", 0)],
 )
 def test_same(
     name: str, share: float, site: pathlib.Path, tmp_path: pathlib.Path, report: compare.Report
 ) -> None:
-    loop = "uvloop" if name in ("app", "pure") else "asyncio"
+    loop = "uvloop" if name in ("app", "pure", "called") else "asyncio"
     options = (f"compiled_limits_app:{name}", "--loop", loop)
     with compare.pair(site, tmp_path, *options, env={"FASTERAPI_ENGINE": "auto"}) as servers:
         compare.check(servers, f"limited {name}", cases_of(), report)
