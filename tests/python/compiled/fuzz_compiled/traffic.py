@@ -69,7 +69,7 @@ class Traffic:
         if dice.chance(0.02):
             path = dice.choice(ODD_PATHS)
         if dice.chance(0.02):
-            path = path[:-1] if path.endswith("/") else path + dice.choice(("/", "%0A", "%2F", "/x", ";a=b"))
+            path = path[:-1] if len(path) > 1 and path.endswith("/") else path + dice.choice(("/", "%0A", "%2F", "/x", ";a=b"))
         pairs = []
         for param in self.wanted(operation, "query"):
             for _ in range(dice.randrange(1, 4) if param.many or dice.chance(0.04) else 1):
