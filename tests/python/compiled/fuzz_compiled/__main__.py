@@ -68,6 +68,7 @@ class Run:
                 print(f"{seed}: {type(error).__name__}: {str(error)[:200]}")
             return
         self.counts["apps"] += 1
+        only_look_at_what_comes()
         traffic = Traffic(Dice(f"{seed} traffic"), app)
         for at in range(self.arguments.per_app):
             exchange = traffic.exchange()
@@ -192,11 +193,18 @@ def take_turns(loop: Loop, steps: Iterator[None]) -> None:
     loop.run_forever()
 
 
+def only_look_at_what_comes() -> None:
+    """The collector, that is, and not at imported modules and built applications each time; of
+    those the ones before are over."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 def share(arguments: argparse.Namespace, number: int) -> tuple[collections.Counter, list[str]]:
     run = Run(arguments, number)
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    gc.freeze()  # what was imported need not be looked through each time
     loop = Loop()
     loop.set_exception_handler(lambda _, context: run.stray.append(str(context)))
     sys.unraisablehook = lambda what: run.stray.append(f"{what.err_msg} {what.exc_value!r} {what.object!r}")
