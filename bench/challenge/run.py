@@ -31,6 +31,9 @@ PYTHON = loadlib.ROOT / ".venv-bench" / "bin" / "python"
 APP = loadlib.ROOT / "examples" / "one_million" / "app.py"
 RESULTS = loadlib.ROOT / "bench" / "results"
 
+OURS = ("c", "auto", "asgi")
+# LATE: some requests had no answer for ten seconds; what came of them is counted right.
+EXACT, LATE, WRONG = "exact", "late", "WRONG"
 # What `auto` does against others, in requests per second.
 TARGETS = (("go", 3.0), ("rust", 1.1), ("c", 0.75))
 NAMES = {
@@ -62,7 +65,7 @@ class Sample:
     peak_mib: float
     p99_ms: float
     client_busy: float  # the share of its core
-    exact: bool
+    totals: str  # EXACT, LATE or WRONG
 
 
 @dataclasses.dataclass
@@ -73,7 +76,7 @@ class Row:
     peak_mib: float
     p99_ms: loadlib.Spread
     client_busy: float
-    exact: bool
+    totals: str
 
 
 @dataclasses.dataclass
@@ -144,6 +147,14 @@ def check_answers(server: loadlib.Server) -> None:
     c.close()
 
 
+def totals_of(result: dict) -> str:
+    if result["verdict"] == "exact":
+        return EXACT
+    errors = result["errors"]
+    right = all(total["ok"] for total in result["totals"].values())
+    return LATE if right and errors["total"] == errors["timeout"] > 0 else WRONG
+
+
 def one_round(name: str, command: list[str], a: argparse.Namespace) -> Sample:
     client = loadlib.ROOT / a.build / "challenge" / "fasterapi-challenge"
     server = loadlib.Server(name, command)
@@ -163,12 +174,14 @@ def one_round(name: str, command: list[str], a: argparse.Namespace) -> Sample:
     if name == "auto":
         check_tier(said, a.requests)
     r = json.loads(done.stdout)
-    exact = done.returncode == 0 and r["verdict"] == "exact"
-    if not exact:
+    totals = totals_of(r)
+    if totals == LATE:
+        print(f"{name}: {r['errors']['timeout']:,} requests unanswered in time; totals right")
+    elif totals == WRONG:
         print(f"{name}: {done.stdout}{said}")
     busy = r["client_cpu_us"] * 1e-6 * r["per_second"]
     p99 = r["latency_us"]["p99"] / 1e3
-    return Sample(r["per_second"], cpu * 1e6 / a.requests, peak, p99, busy, exact)
+    return Sample(r["per_second"], cpu * 1e6 / a.requests, peak, p99, busy, totals)
 
 
 def check_tier(said: str, requests: int) -> None:
@@ -217,7 +230,7 @@ def rows_of(samples: dict[str, list[Sample]]) -> list[Row]:
             max(s.peak_mib for s in mine),
             loadlib.Spread.of(s.p99_ms for s in mine),
             loadlib.Spread.of(s.client_busy for s in mine).median,
-            all(s.exact for s in mine),
+            max((s.totals for s in mine), key=(EXACT, LATE, WRONG).index),
         )
         for name, mine in samples.items()
     ]
@@ -243,7 +256,7 @@ def print_report(rows: list[Row], verdicts: list[Verdict], machine: dict, a) -> 
     for r in rows:
         print(f"{NAMES[r.server]:<24} {r.per_second.median:>11,.0f} {spread(r.cpu_us):>24}"
               f" {r.p99_ms.median:>8.2f} {r.peak_mib:>9.1f} {r.client_busy:>12.0%}"
-              f" {'exact' if r.exact else 'WRONG':>7}")  # fmt: skip
+              f" {r.totals:>7}")  # fmt: skip
     print(f"\n{'FastAPI code, compiled, against':<34} {'requests/s':>20} {'CPU time':>20}")
     for v in verdicts:
         print(f"{NAMES[v.peer]:<34} {spread(v.ratio):>20} {spread(v.cpu_ratio):>20}"
@@ -264,7 +277,8 @@ def main() -> int:
     a.json.write_text(loadlib.as_json(result) + "\n")
     a.svg.write_text(picture.bars([(NAMES[r.server], r) for r in rows], machine, method))
     print(f"Written: {a.json} and {a.svg}")
-    if not all(r.exact for r in rows):
+    # A peer may be too slow for the client's patience; we may not.
+    if any(r.totals == WRONG or (r.totals == LATE and r.server in OURS) for r in rows):
         return 1
     return 1 if a.strict and not all(v.met for v in verdicts) else 0
 
