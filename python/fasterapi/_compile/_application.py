@@ -12,6 +12,7 @@ from fasterapi._compile._entrance import entrance_of
 from fasterapi._compile._guards import check_application, check_class, telemetry_guards
 from fasterapi._compile._mounts import root_of
 from fasterapi._compile._place import Place
+from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._table import METHODS, Compiled, TableRow
 from fasterapi._compile._walk import Found, install_within, table_behind, walk
 
@@ -54,12 +55,22 @@ def _stepped_table(compiler: Compiler, found: Found) -> list[TableRow]:
     return _under(compiler.place.root, found, table, None)
 
 
+def _stack_of(app: Any) -> Any:
+    """What the first request would build; the code of middleware is not ours."""
+    try:
+        return app.build_middleware_stack()
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        hint = "every request is answered with status 500 until this is mended"
+        raise NotCompiled(f"its middleware cannot be built: {what}", hint) from error
+
+
 def compile_app(app: Any, *, apart: bool = False, root_path: str = "") -> Compiled:
     """Raises NotCompiled when the application as a whole cannot be. `apart`: plans behind
     its middleware stay those that are there. `root_path` is the server's."""
     check_class(app)
     if app.middleware_stack is None:
-        app.middleware_stack = app.build_middleware_stack()
+        app.middleware_stack = _stack_of(app)
     check_application(app)
     place = Place(app, app.middleware_stack, root_of(app, root_path))
     compiler = Compiler(place, root_path, telemetry_guards())

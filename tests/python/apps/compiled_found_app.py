@@ -123,3 +123,15 @@ async def fails(how: str):
 
 
 app.mount("/debug", debug)
+
+
+class Unbuilt:
+    """Middleware that lacks a setting."""
+
+    def __init__(self, app):
+        raise LookupError("no secret is set")
+
+
+unbuilt = FastAPI()
+unbuilt.add_middleware(Unbuilt)
+unbuilt.get("/probe")(probe)

@@ -39,6 +39,16 @@ def test_debug(site: pathlib.Path, tmp_path: pathlib.Path, report: compare.Repor
     assert "Engine: every route is served through ASGI, since the application is in debug mode" in told
 
 
+def test_unbuilt(site: pathlib.Path, tmp_path: pathlib.Path, report: compare.Report) -> None:
+    """Middleware whose constructor fails is no fault of the compiler's."""
+    env = {"FASTERAPI_ENGINE": "auto"}
+    with compare.pair(site, tmp_path, "compiled_found_app:unbuilt", env=env) as found:
+        compare.check(found, "found by the fuzzer", [simple("/probe"), simple("/none")], report)
+        told = found.ours.text("err")
+    why = "its middleware cannot be built: LookupError: no secret is set"
+    assert f"INFO:     Engine: every route is served through ASGI, since {why}\n" in told
+
+
 def test_order(servers: compare.Pair, report: compare.Report) -> None:
     """Last: nothing of the application is compiled after it."""
     answers = []

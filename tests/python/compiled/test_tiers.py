@@ -52,6 +52,14 @@ def test_routes_json(site: pathlib.Path) -> None:
     assert all(row["reason"] for row in found["routes"] if row["tier"] != "compiled")
 
 
+def test_routes_unbuilt(site: pathlib.Path) -> None:
+    done = command(site, "routes", "compiled_found_app:unbuilt", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["reason"] == "its middleware cannot be built: LookupError: no secret is set"
+    assert {row["tier"] for row in found["routes"]} == {"asgi"}
+
+
 def test_routes_table(site: pathlib.Path) -> None:
     done = command(site, "routes", "tiers_app.py", "--explain")
     lines = done.stdout.splitlines()
