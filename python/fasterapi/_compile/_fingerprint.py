@@ -310,7 +310,8 @@ def _check_own(module: ModuleType, name: str, found: Any) -> None:
 
 
 def _origin(found: Any) -> str:
-    code = getattr(found, "__code__", None)
+    """Of a wrapper of wrapt, which passes itself off for what it wraps, what it calls instead."""
+    code = getattr(getattr(found, "_self_wrapper", found), "__code__", None)
     if isinstance(code, CodeType):
         return f"{code.co_qualname}() of {code.co_filename}"
     kind = type(found)

@@ -92,8 +92,16 @@ if patch:
         owner = getattr(owner, part)
     original = getattr(owner, last)
 
+    def wrapper(wrapped, instance, args, kwargs):
+        return wrapped(*args, **kwargs)
+
     @functools.wraps(original)
     def patched(*args, **kwargs):
         return original(*args, **kwargs)
 
-    setattr(owner, last, patched)
+    if "TIERS_WRAPT" in os.environ:
+        import wrapt
+
+        wrapt.wrap_function_wrapper(module_name, name, wrapper)
+    else:
+        setattr(owner, last, patched)

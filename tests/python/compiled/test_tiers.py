@@ -123,6 +123,22 @@ def test_patched(site: pathlib.Path, patch: str) -> None:
     assert {row["tier"] for row in found["routes"]} == {"asgi"}
 
 
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "fastapi.routing:run_endpoint_function",
+        "fastapi.applications:FastAPI.build_middleware_stack",
+        "starlette.middleware.errors:ServerErrorMiddleware.__call__",
+    ],
+)
+def test_wrapped(site: pathlib.Path, patch: str) -> None:
+    """A wrapper of wrapt, which agents patch with, passes itself off for what it wraps."""
+    found = routes_of(site, TIERS_PATCH=patch, TIERS_WRAPT="yes")
+    told = f"{patch.replace(':', '.')} was replaced by wrapper() of {peers.APPS}"
+    assert found["reason"].startswith(told)
+    assert {row["tier"] for row in found["routes"]} == {"asgi"}
+
+
 def test_told_at_the_end(site: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """A request behind middleware is one of its plan's, and of nobody else."""
     options = ("forwarded_app:behind", "--engine", "auto", "--port", "0")
