@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fasterapi import _core
+from fasterapi._compile import _fingerprint
 from fasterapi._compile._behind import install
 from fasterapi._compile._call_next import shorten
 from fasterapi._compile._compiler import Compiler
@@ -71,6 +72,7 @@ def compile_app(app: Any, *, apart: bool = False, root_path: str = "") -> Compil
     check_class(app)
     if app.middleware_stack is None:
         app.middleware_stack = _stack_of(app)
+        _fingerprint.check()  # again: an agent's middleware may patch when it is made
     check_application(app)
     place = Place(app, app.middleware_stack, root_of(app, root_path))
     compiler = Compiler(place, root_path, telemetry_guards())

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi.applications import FastAPI
 from starlette.routing import Mount
 
+from fasterapi._compile import _fingerprint
 from fasterapi._compile._place import Builder, Guard, Place, builds_as_usual
 from fasterapi._compile._reasons import NotCompiled
 from fasterapi._compile._releases import body_limit_of
@@ -107,6 +108,7 @@ class _Build(Builder):
         stack = self.app.build_middleware_stack()
         # What hides the rest of the stack hides it for this application alone.
         with contextlib.suppress(NotCompiled):
+            _fingerprint.check()  # again: an agent's middleware may patch when it is made
             self.install(stack)
         return stack
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict
+from starlette.middleware.errors import ServerErrorMiddleware
 
 app = FastAPI()
 
@@ -135,3 +136,25 @@ class Unbuilt:
 unbuilt = FastAPI()
 unbuilt.add_middleware(Unbuilt)
 unbuilt.get("/probe")(probe)
+
+
+class Patching:
+    """Middleware that patches what is around it when it is made, as agents' does."""
+
+    def __init__(self, app):
+        self.app = app
+        original = ServerErrorMiddleware.__call__
+
+        async def traced(self, scope, receive, send):
+            say("traced", scope["type"])
+            await original(self, scope, receive, send)
+
+        ServerErrorMiddleware.__call__ = traced
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
+patching = FastAPI()
+patching.add_middleware(Patching)
+patching.get("/probe")(probe)

@@ -49,6 +49,19 @@ def test_unbuilt(site: pathlib.Path, tmp_path: pathlib.Path, report: compare.Rep
     assert f"INFO:     Engine: every route is served through ASGI, since {why}\n" in told
 
 
+@pytest.mark.parametrize("lifespan", ["on", "off"])
+def test_patching(
+    site: pathlib.Path, tmp_path: pathlib.Path, report: compare.Report, lifespan: str
+) -> None:
+    """Without a lifespan, middleware is first made for the compiler."""
+    options = ("compiled_found_app:patching", "--lifespan", lifespan)
+    with compare.pair(site, tmp_path, *options, env={"FASTERAPI_ENGINE": "auto"}) as found:
+        compare.check(found, "found by the fuzzer", [simple("/probe"), simple("/none")], report)
+        told = found.ours.text("err")
+    why = "ServerErrorMiddleware.__call__ was replaced by Patching.__init__.<locals>.traced() of "
+    assert f"ASGI, since starlette.middleware.errors.{why}" in told
+
+
 def test_order(servers: compare.Pair, report: compare.Report) -> None:
     """Last: nothing of the application is compiled after it."""
     answers = []

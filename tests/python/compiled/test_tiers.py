@@ -60,6 +60,12 @@ def test_routes_unbuilt(site: pathlib.Path) -> None:
     assert {row["tier"] for row in found["routes"]} == {"asgi"}
 
 
+def test_routes_patching(site: pathlib.Path) -> None:
+    """What middleware patches when it is made is told as `run` will find it."""
+    found = json.loads(command(site, "routes", "compiled_found_app:patching", "--json").stdout)
+    assert "ServerErrorMiddleware.__call__ was replaced by Patching." in found["reason"]
+
+
 def test_routes_table(site: pathlib.Path) -> None:
     done = command(site, "routes", "tiers_app.py", "--explain")
     lines = done.stdout.splitlines()
